@@ -1,0 +1,3 @@
+"""Streaming for Django REST framework."""
+
+__version__ = "0.1.0"

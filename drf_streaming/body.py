@@ -1,0 +1,162 @@
+"""Where a stream begins, ends and fails: chunks of items in, blocks of bytes out."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, closing
+from http.client import responses
+from typing import Any, Literal
+
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.http import Http404
+from rest_framework.exceptions import APIException, NotFound, PermissionDenied
+
+from drf_streaming.encoders import Encoder, Items
+from drf_streaming.exceptions import TooManyRows
+from drf_streaming.framing import Framing, Records
+
+logger = logging.getLogger("drf_streaming")
+
+OnError = Literal["cut", "close"]
+Chunks = Generator[Items]
+AsyncChunks = AsyncGenerator[Items]
+
+
+class Body:
+    """Write one stream: its opening with the first items, its end or its failure."""
+
+    def __init__(
+        self,
+        framing: Framing,
+        encoder: Encoder,
+        *,
+        on_error: OnError = "cut",
+        max_rows: int | None = None,
+    ) -> None:
+        self._framing = framing
+        self._encoder = encoder
+        self._on_error = on_error
+        self._max_rows = max_rows
+        self._opened = False
+        self._first = True
+        self._rows = 0
+
+    def write(self, items: Items) -> bytes:
+        """Return the block of these items; the first one opens the stream."""
+        rows = self._rows + len(items)
+        if self._max_rows is not None and rows > self._max_rows:
+            raise TooManyRows(rows, self._max_rows, exact=False)
+        opening = b"" if self._opened else self._open()
+        block = opening + self._join(self._encoder.records(items))
+        self._opened = True
+        self._rows = rows
+        return block
+
+    def finish(self) -> bytes:
+        """Return what a complete stream ends with."""
+        opening = b"" if self._opened else self.write([])
+        return opening + self._framing.finish(self._rows)
+
+    def fail(self, error: Exception) -> bytes:
+        """Log the failure and return what marks it.
+
+        Shape: nothing before the first block: the error is still the caller's to answer.
+        """
+        if not self._opened:
+            return b""
+        problem = _problem(error, self._rows)
+        level = logging.ERROR if problem["status"] >= 500 else logging.WARNING
+        logger.log(level, "A stream was broken off after %d rows", self._rows, exc_info=error)
+        if self._on_error == "close":
+            return self._framing.finish(self._rows)
+        return self._framing.fail(json.dumps(problem, separators=(",", ":")).encode())
+
+    def _open(self) -> bytes:
+        return self._framing.opening + self._join(self._encoder.header())
+
+    def _join(self, records: Records) -> bytes:
+        block = self._framing.join(records, first=self._first)
+        self._first = self._first and not records
+        return block
+
+
+def _problem(error: Exception, rows: int) -> dict[str, Any]:
+    """Describe a failure without a word of the exception's own."""
+    status = _status(error)
+    problem = {"$stream": "error", "status": status, "title": responses.get(status, "Error")}
+    if isinstance(error, TooManyRows):
+        problem["detail"] = str(error.detail)
+    return {**problem, "rows": rows}
+
+
+def _status(error: Exception) -> int:
+    """Return the status that DRF would have answered with."""
+    if isinstance(error, APIException):
+        return error.status_code
+    if isinstance(error, Http404):
+        return NotFound.status_code
+    if isinstance(error, DjangoPermissionDenied):
+        return PermissionDenied.status_code
+    return APIException.status_code
+
+
+def blocks(body: Body, chunks: Chunks) -> Generator[bytes]:
+    """Yield the stream of these chunks, and close them on every way out."""
+    with closing(chunks):
+        try:
+            for items in chunks:
+                yield body.write(items)
+        except Exception as error:
+            if mark := body.fail(error):
+                yield mark
+            raise
+        yield body.finish()
+
+
+async def ablocks(body: Body, chunks: AsyncChunks) -> AsyncGenerator[bytes]:
+    """Yield the stream of these chunks, and close them on every way out."""
+    async with aclosing(chunks):
+        try:
+            async for items in chunks:
+                yield body.write(items)
+        except Exception as error:
+            if mark := body.fail(error):
+                yield mark
+            raise
+        except asyncio.CancelledError as cancelled:
+            if _is_cancelled():
+                raise
+            # Something that the source waited for was cancelled, and nobody asked the stream to
+            # end. A WSGI server would take the CancelledError for an order to exit.
+            failure = RuntimeError("The source of a stream was cancelled")
+            if mark := body.fail(failure):
+                yield mark
+            raise failure from cancelled
+        yield body.finish()
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+class Started:
+    """Hold blocks of which the first is there already, so that its errors are the caller's."""
+
+    def __init__(self, rest: Generator[bytes]) -> None:
+        self._first: bytes | None = next(rest, b"")
+        self._rest = rest
+
+    def __iter__(self) -> "Started":
+        return self
+
+    def __next__(self) -> bytes:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return next(self._rest)
+
+    def close(self) -> None:
+        """Close the blocks that are left."""
+        self._rest.close()

@@ -1,0 +1,306 @@
+"""How a DRF field turns values into what an item holds, a column at a time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, getcontext
+from functools import lru_cache, partial
+from operator import attrgetter, itemgetter, methodcaller
+from pathlib import Path
+from types import NoneType
+from typing import Any, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import rest_framework
+from django.utils.encoding import force_str
+from django.utils.hashable import make_hashable
+from msgspec import UNSET
+from rest_framework import ISO_8601
+from rest_framework import fields as drf
+from rest_framework.settings import api_settings
+
+from drf_streaming.tables import Native, Plain, Values
+
+Field = drf.Field[Any, Any, Any, Any]
+
+# Up to this many decimal places, str() writes a decimal without an exponent.
+PLAIN_PLACES = 6
+# A field of choices remembers what it made of so many values.
+REMEMBERED = 1000
+_DRF = str(Path(rest_framework.__file__).parent)
+_HASHABLE = frozenset({str, int, NoneType})
+UTC_ZONES = frozenset({UTC, ZoneInfo("UTC")})
+
+
+class Fast(NamedTuple):
+    """What a field makes of values that are all of these very classes (None: of any).
+
+    Shape: `column` may give None: the values are then the field's own to represent.
+    """
+
+    types: frozenset[type] | None
+    column: Callable[[Sequence[Any]], Plain | None]
+    name: str
+    in_context: bool = False
+    """Whether the current time zone or language matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Converter:
+    """Turn the values that a field would be given into a column of what it would return."""
+
+    represent: Callable[[Any], Any]
+    fast: Fast | None
+
+    def __call__(self, values: Sequence[Any]) -> Plain:
+        """Return the column of these values."""
+        if (column := self._fast(values)) is not None:
+            return column
+        represent = self.represent
+        return Values(
+            [value if value is None or value is UNSET else represent(value) for value in values]
+        )
+
+    def _fast(self, values: Sequence[Any]) -> Plain | None:
+        if self.fast is None:
+            return None
+        types = self.fast.types
+        if types is None or types.issuperset(map(type, values)):
+            return self.fast.column(values)
+        return None
+
+    @property
+    def name(self) -> str:
+        """Say how the values are converted."""
+        return "to_representation() of the field" if self.fast is None else self.fast.name
+
+
+AS_THEY_ARE = Converter(lambda value: value, Fast(None, Values, "none"))
+
+
+def calling(convert: Converter) -> Converter:
+    """Return the converter of values that may be functions, which DRF calls."""
+
+    def represent(value: Any) -> Any:
+        found = value() if drf.is_simple_callable(value) else value
+        return None if found is None else convert.represent(found)
+
+    # Those that are all of one class are no functions.
+    fast = convert.fast
+    return Converter(represent, None if fast is None or fast.types is None else fast)
+
+
+def displaying(convert: Converter, field: Any) -> Converter:
+    """Return the converter of what `get_FOO_display()` of a model's field says of its values."""
+    labels = dict(make_hashable(field.flatchoices))
+
+    def label(value: Any) -> Any:
+        return force_str(labels.get(make_hashable(value), value), strings_only=True)
+
+    def column(values: Sequence[Any]) -> Plain:
+        if _HASHABLE.issuperset(map(type, values)):
+            found = {value: label(value) for value in {*values}}
+            return convert([found[value] for value in values])
+        return convert([label(value) for value in values])
+
+    return Converter(label, Fast(None, column, "the label of the choice", in_context=True))
+
+
+def is_own(field: Any, *names: str) -> bool:
+    """Tell whether all these methods of a field are written by DRF, not by the project."""
+    owner: Any = type(field)
+    return vars(field).keys().isdisjoint(names) and _is_drf(owner, names)
+
+
+@lru_cache(maxsize=1024)
+def _is_drf(owner: Any, names: tuple[str, ...]) -> bool:
+    # A decorated function may say that it is where the one inside it is.
+    return all(
+        getattr(getattr(owner, name), "__code__", None) is not None
+        and getattr(owner, name).__code__.co_filename.startswith(_DRF)
+        for name in names
+    )
+
+
+def converter(field: Field) -> Converter:
+    """Return how this field, as it is configured, represents values."""
+    owner: Any = type(field)
+    rule = _rule(owner)
+    fast = None
+    if rule is not None and vars(field).keys().isdisjoint(name for name, _ in rule.needs):
+        fast = rule.make(field)
+    if fast is not None and fast.types is not None:
+        fast = fast._replace(types=fast.types | {NoneType})
+    return Converter(field.to_representation, fast)
+
+
+@lru_cache(maxsize=1024)
+def _rule(owner: Any) -> "_Rule | None":
+    rule = _RULES.get(owner.to_representation)
+    if rule is None or any(getattr(owner, name) is not method for name, method in rule.needs):
+        return None
+    return rule
+
+
+class _Rule(NamedTuple):
+    make: Callable[[Any], Fast | None]
+    needs: Sequence[tuple[str, Any]] = ()
+
+
+def _as_they_are(kind: type) -> Callable[[Field], Fast]:
+    return lambda _: Fast(frozenset({kind}), Native, "none")
+
+
+def _any(_: Field) -> Fast:
+    # What the values are is for the encoder to find out.
+    return Fast(None, Values, "none")
+
+
+def _json(field: drf.JSONField) -> Fast | None:
+    return None if field.binary else _any(field)
+
+
+def _float(_: Field) -> Fast:
+    # The encoder looks for those that JSON has no word for.
+    return Fast(frozenset({float}), Values, "none")
+
+
+def _big_integer(field: Any) -> Fast | None:
+    to_string = getattr(field, "coerce_to_string", api_settings.COERCE_BIGINT_TO_STRING)
+    if to_string:
+        return Fast(frozenset({int}), lambda values: Native(_mapped(str, values)), "text")
+    return Fast(frozenset({int}), Native, "none")
+
+
+def _uuid(field: drf.UUIDField) -> Fast | None:
+    if field.uuid_format != "hex_verbose":
+        return None
+    return Fast(frozenset({UUID}), partial(Native, text=str), "none")
+
+
+def _decimal(field: drf.DecimalField) -> Fast | None:
+    to_string = getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING)
+    places = field.decimal_places
+    if not to_string or field.localize or field.normalize_output:
+        return None
+    if places is None or not 0 < places <= PLAIN_PLACES:
+        return None
+    point = itemgetter(-places - 1)
+
+    def column(values: Sequence[Any]) -> Native | None:
+        # Decimals that have exactly these places already are what quantize() would return.
+        found = _mapped(str, values)
+        present = [text for text in found if text is not None] if None in found else found
+        try:
+            exact = set(map(point, present)) <= {"."} and "E" not in "".join(present)
+        except IndexError:
+            return None
+        digits = getcontext().prec if field.max_digits is None else field.max_digits
+        # The point is no digit. A sign or a leading zero only makes it look too long.
+        return Native(found) if exact and max(map(len, present), default=0) <= digits + 1 else None
+
+    return Fast(frozenset({Decimal}), column, "text")
+
+
+def _is_iso(field: Field, default: str | None) -> bool:
+    wanted = getattr(field, "format", default)
+    return isinstance(wanted, str) and wanted.lower() == ISO_8601
+
+
+def _datetime(field: drf.DateTimeField) -> Fast | None:
+    if not _is_iso(field, api_settings.DATETIME_FORMAT):
+        return None
+
+    def column(values: Sequence[Any]) -> Plain | None:
+        present = [value for value in values if value is not None] if None in values else values
+        zone = field.timezone if hasattr(field, "timezone") else field.default_timezone()
+        found = set(map(attrgetter("tzinfo"), present))
+        if zone is None:
+            return Native(values, datetime.isoformat) if found <= {None} else None
+        if None in found:
+            return None
+        if found <= UTC_ZONES and zone in UTC_ZONES:
+            return Native(values, _utc_text)
+        try:
+            moved = _mapped(methodcaller("astimezone", zone), values)
+        except OverflowError:
+            return None
+        return Native([None if moment is None else _text(moment) for moment in moved])
+
+    return Fast(frozenset({datetime}), column, "text in the current time zone", True)
+
+
+def _text(moment: datetime) -> str:
+    text = moment.isoformat()
+    return text[:-6] + "Z" if text.endswith("+00:00") else text
+
+
+def _utc_text(moment: datetime) -> str:
+    return moment.isoformat()[:-6] + "Z"
+
+
+def _date(field: drf.DateField) -> Fast | None:
+    if not _is_iso(field, api_settings.DATE_FORMAT):
+        return None
+    return Fast(frozenset({date}), partial(Native, text=date.isoformat), "none")
+
+
+def _time(field: drf.TimeField) -> Fast | None:
+    if not _is_iso(field, api_settings.TIME_FORMAT):
+        return None
+    return Fast(frozenset({time}), lambda values: Native(_mapped(time.isoformat, values)), "text")
+
+
+class Remembered(dict[Any, Any]):
+    """Remember what was made of the first so many values, all of one class."""
+
+    def __init__(self, represent: Callable[[Any], Any]) -> None:
+        self._represent = represent
+
+    def __missing__(self, value: Any) -> Any:
+        made = None if value is None else self._represent(value)
+        if len(self) < REMEMBERED:
+            self[value] = made
+        return made
+
+
+def _choice(field: drf.ChoiceField) -> Fast:
+    made = Remembered(field.to_representation)
+    return Fast(
+        frozenset({str}), lambda values: Values([*map(made.__getitem__, values)]), "the choice"
+    )
+
+
+def _mapped(function: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+    if None in values:
+        return [None if value is None else function(value) for value in values]
+    return [*map(function, values)]
+
+
+def _methods(owner: type, *names: str) -> list[tuple[str, Any]]:
+    return [(name, getattr(owner, name)) for name in names]
+
+
+# By the function that represents: a subclass with one of its own finds no rule.
+_RULES: dict[Any, _Rule] = {
+    drf.CharField.to_representation: _Rule(_as_they_are(str)),
+    drf.BooleanField.to_representation: _Rule(
+        _as_they_are(bool),
+        _methods(drf.BooleanField, "TRUE_VALUES", "FALSE_VALUES", "NULL_VALUES"),
+    ),
+    drf.UUIDField.to_representation: _Rule(_uuid),
+    drf.IntegerField.to_representation: _Rule(_as_they_are(int)),
+    drf.FloatField.to_representation: _Rule(_float),
+    drf.DecimalField.to_representation: _Rule(_decimal, _methods(drf.DecimalField, "quantize")),
+    drf.DateTimeField.to_representation: _Rule(
+        _datetime, _methods(drf.DateTimeField, "enforce_timezone", "default_timezone")
+    ),
+    drf.DateField.to_representation: _Rule(_date),
+    drf.TimeField.to_representation: _Rule(_time),
+    drf.ChoiceField.to_representation: _Rule(_choice),
+    drf.JSONField.to_representation: _Rule(_json),
+    drf.ReadOnlyField.to_representation: _Rule(_any),
+}
+if hasattr(drf, "BigIntegerField"):  # since DRF 3.17
+    _RULES[drf.BigIntegerField.to_representation] = _Rule(_big_integer)

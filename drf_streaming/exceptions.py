@@ -1,0 +1,22 @@
+"""The errors of this package."""
+
+from rest_framework import status
+from rest_framework.exceptions import APIException
+
+
+class TooManyRows(APIException):
+    """Refuse, or break off, a stream that has more rows than the view allows."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_code = "too_many_rows"
+
+    def __init__(self, found: int, limit: int, *, exact: bool) -> None:
+        more = "" if exact else " or more"
+        super().__init__(
+            f"Found {found}{more} rows; at most {limit} can be streamed. "
+            "Ask for fewer with the filters of this endpoint."
+        )
+
+
+class UnknownColumn(ValueError):
+    """Refuse an item that CSV could only write by losing a value."""

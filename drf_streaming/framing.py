@@ -1,0 +1,88 @@
+"""The fixed bytes around and between the records of each format."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+class Lines(bytes):
+    """Records of which each is ended by a LF, and none has one inside."""
+
+
+Records: TypeAlias = Sequence[bytes] | Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """Say which bytes open, separate, end and break off a stream of records."""
+
+    content_type: str
+    opening: bytes = b""
+    before: bytes = b""
+    between: bytes = b""
+    after: bytes = b""
+    end: bytes = b""
+    """Written after the last record of a complete stream; `%d` is the number of rows."""
+    problem: tuple[bytes, bytes] | None = None
+    """What surrounds the JSON of a failure, or None where the format has no place for one."""
+    headers: tuple[tuple[str, str], ...] = ()
+    compressible: bool = True
+
+    def join(self, records: Records, *, first: bool) -> bytes:
+        """Return the block that holds these records."""
+        if not records:
+            return b""
+        inner = self.after + self.between + self.before
+        start = self.before if first else self.between + self.before
+        if not isinstance(records, Lines):
+            return start + inner.join(records) + self.after
+        if inner == b"\n" and not start:
+            return records
+        return start + records[:-1].replace(b"\n", inner) + self.after
+
+    def finish(self, rows: int) -> bytes:
+        """Return the bytes that say: complete, with this many rows."""
+        return self.end % rows if b"%d" in self.end else self.end
+
+    def fail(self, problem: bytes) -> bytes:
+        """Return the bytes that say: broken off; nothing where the format cannot say it."""
+        if self.problem is None:
+            return b""
+        before, after = self.problem
+        return before + problem + after
+
+
+JSON = Framing("application/json", opening=b"[", between=b",", end=b"]")
+
+NDJSON = Framing("application/x-ndjson", after=b"\n", problem=(b"", b"\n"))
+
+# https://www.rfc-editor.org/rfc/rfc7464#section-2.2
+JSON_SEQ = Framing("application/json-seq", before=b"\x1e", after=b"\n", problem=(b"\x1e", b"\n"))
+
+# https://www.rfc-editor.org/rfc/rfc4180#section-2
+CSV = Framing("text/csv; charset=utf-8", after=b"\r\n")
+
+SSE_RETRY = 3000
+
+
+# https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+def sse(*, retry: int | None = SSE_RETRY, whole_events: bool = False) -> Framing:
+    """Return the framing of server-sent events.
+
+    Shape: records are the data of events of a list that comes to an end, or whole events.
+    Unit: `retry` is in milliseconds.
+    """
+    return Framing(
+        "text/event-stream",
+        # No blank line after these: some clients would take it for an empty event.
+        opening=(b"" if retry is None else b"retry: %d\n" % retry) + b":\n",
+        before=b"" if whole_events else b"data: ",
+        after=b"" if whole_events else b"\n\n",
+        end=b"" if whole_events else b'event: end\nid: ~end\ndata: {"rows":%d}\n\n',
+        problem=(b"event: problem\ndata: ", b"\n\n"),
+        headers=(("Cache-Control", "no-cache, no-transform"),),
+        compressible=False,
+    )
+
+
+SSE = sse()

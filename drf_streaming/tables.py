@@ -1,0 +1,98 @@
+"""A chunk of items as columns: what each holds, and the items that they are."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeAlias
+
+from msgspec import UNSET
+
+
+@dataclass(slots=True, frozen=True)
+class Native:
+    """Values that are written as what they are: text, whole numbers, true, false and None.
+
+    Shape: with `text`, values of one class that JSON writes as that text of theirs, or None.
+    """
+
+    values: Sequence[Any]
+    text: Callable[[Any], str] | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Values:
+    """Values of any class, as items hold them; UNSET where an item lacks the key."""
+
+    values: Sequence[Any]
+
+
+@dataclass(slots=True, frozen=True)
+class Nested:
+    """An object in each item where `present` says so, or in all; None in the others."""
+
+    table: "Table"
+    present: Sequence[bool] | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Many:
+    """A list in each item: so many of the column's values, one after the other."""
+
+    column: "Column"
+    counts: Sequence[int]
+
+
+Plain: TypeAlias = Native | Values
+Column: TypeAlias = Plain | Nested | Many
+
+
+@dataclass(slots=True, frozen=True)
+class Table:
+    """Items with the same keys, in columns."""
+
+    names: tuple[str, ...]
+    columns: Sequence[Column]
+    rows: int
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return each row as `serializer.data` would hold it."""
+        rows = zip(*map(values, self.columns), strict=True)
+        return [
+            {name: value for name, value in zip(self.names, row, strict=True) if value is not UNSET}
+            for row in rows
+        ]
+
+
+def values(column: Column) -> Sequence[Any]:
+    """Return the values of a column as items hold them."""
+    match column:
+        case Native(found, text):
+            return found if text is None else texts(found, text)
+        case Values(found):
+            return found
+        case Nested(table, present):
+            return spread(table.items(), present)
+        case Many(inner, counts):
+            return grouped(values(inner), counts)
+
+
+def texts(found: Sequence[Any], text: Callable[[Any], str]) -> list[Any]:
+    """Return the text of each value that has one."""
+    return [value if value is None or value is UNSET else text(value) for value in found]
+
+
+def spread(found: Sequence[Any], present: Sequence[bool] | None) -> Sequence[Any]:
+    """Return the values at the places that are present, and None at the others."""
+    if present is None:
+        return found
+    remaining: Iterator[Any] = iter(found)
+    return [next(remaining) if here else None for here in present]
+
+
+def grouped(found: Sequence[Any], counts: Sequence[int]) -> list[list[Any]]:
+    """Return the values in lists of so many."""
+    remaining = iter(found)
+    return [list(islice(remaining, count)) for count in counts]
