@@ -10,11 +10,12 @@ from asgiref.sync import sync_to_async
 from django.db.models import QuerySet
 from rest_framework.serializers import BaseSerializer, ListSerializer
 
-from drf_streaming.columns.compiler import Compiler
+from drf_streaming.columns.compiler import compile_plan
 from drf_streaming.columns.fields import is_own
 from drf_streaming.columns.models import Declined, check_objects, check_queryset
 from drf_streaming.columns.objects import ObjectPlan
 from drf_streaming.columns.plan import Columns, Plan
+from drf_streaming.columns.relations import Relations
 from drf_streaming.tables import Table
 
 Items = Sequence[Any] | Table
@@ -51,8 +52,8 @@ def prepare(serializer: BaseSerializer[Any] | None, rows: Any) -> Serialization:
         if not isinstance(rows, QuerySet):
             raise Declined("the rows are no queryset")
         check_objects(rows)
-        compiler = Compiler(rows)
-        plan = compiler.plan(by_row.child)
+        relations = Relations(rows)
+        plan = compile_plan(by_row.child, rows, relations)
     except Declined as declined:
         return Serialization(
             rows, by_row.to_representation, reason=str(declined), advice=declined.advice
@@ -67,7 +68,7 @@ def prepare(serializer: BaseSerializer[Any] | None, rows: Any) -> Serialization:
         ):
             raise Declined(f"an annotation has the name of a path: {', '.join(shadowed)}")
     except Declined as declined:
-        return _over_objects(plan, compiler.with_related(), by_row, declined)
+        return _over_objects(plan, relations.fetched(), by_row, declined)
     return _over_columns(rows, plan)
 
 

@@ -26,7 +26,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.encoders import JSONEncoder
 
 from columnsapp.compare import written
-from drf_streaming.columns.fields import REMEMBERED, converter
+from drf_streaming.columns.converters import REMEMBERED
+from drf_streaming.columns.fields import converter
 from drf_streaming.encoders import JSONRecords
 from drf_streaming.tables import Plain, Table, values
 

@@ -36,6 +36,7 @@ from columnsapp.models import (
     ThingProxy,
     Washer,
 )
+from columnsapp.serializers import model_serializer, plain
 
 pytestmark = pytest.mark.django_db
 
@@ -43,19 +44,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _rows(db: None) -> None:
     data.make()
-
-
-def model_serializer(of: Any, names: Any = "__all__", /, **declared: Any) -> Any:
-    """Return a ModelSerializer of these fields, in order."""
-    depth = declared.pop("depth", 0)
-    meta = type("Meta", (), {"model": of, "fields": names, "depth": depth})
-    return type(
-        f"{of.__name__}Serializer", (serializers.ModelSerializer,), {**declared, "Meta": meta}
-    )
-
-
-def plain(**declared: Any) -> Any:
-    return type("PlainSerializer", (serializers.Serializer,), declared)
 
 
 def check(serializer_class: Any, rows: Any, grade: str | None = None) -> None:
@@ -181,21 +169,6 @@ class TestBugs:
             get_after=lambda self, thing: [tag.pk for tag in change(thing)],
         )
         check(serializer, Thing.objects.prefetch_related("tags"))
-
-    @pytest.mark.parametrize("order", [["maker", "count"], ["count", "maker"]])
-    def test_a_method_that_changes_an_object_that_rows_share(self, order: list[str]):
-        def count(self: Any, thing: Thing) -> int:
-            thing.maker.country = f"{thing.maker.country}+"
-            return 1
-
-        serializer = model_serializer(
-            Thing,
-            order,
-            maker=MakerSerializer(),
-            count=serializers.SerializerMethodField(),
-            get_count=count,
-        )
-        check(serializer, Thing.objects.prefetch_related("maker"))
 
     def test_a_method_that_activates_a_time_zone(self):
         def activate(self: Any, thing: Thing) -> int:

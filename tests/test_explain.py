@@ -131,7 +131,7 @@ def test_objects_of_a_list_show_their_fields():
 def test_a_serializer_that_represents_by_itself_has_no_fields_to_show():
     assert explain(ByDRFView).splitlines() == [
         f"{__name__}.ByDRFView: by DRF, object by object",
-        "  because ByDRF has a to_representation() of its own",
+        "  because ByDRF overrides to_representation()",
         "  Move what it does into fields, which can then be read from columns one by one.",
     ]
 

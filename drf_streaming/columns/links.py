@@ -11,7 +11,8 @@ from django.urls import Resolver404, get_script_prefix, resolve
 from rest_framework.relations import HyperlinkedRelatedField, PKOnlyObject
 from rest_framework.reverse import reverse
 
-from drf_streaming.columns.fields import Converter, Fast, Remembered, is_own
+from drf_streaming.columns.converters import Converter, Fast, Remembered
+from drf_streaming.columns.fields import is_own
 from drf_streaming.tables import Native, Plain, Values
 
 # Two of each class that no route tells apart which takes them all.

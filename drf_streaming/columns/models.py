@@ -1,12 +1,12 @@
 """Which attributes of a model's objects are columns, and of which querysets."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 from functools import partialmethod
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db import router
-from django.db.models import Manager, Model, Prefetch, QuerySet
+from django.db.models import Manager, Model, QuerySet
 from django.db.models.fields.related_descriptors import (
     ForeignKeyDeferredAttribute,
     ForwardManyToOneDescriptor,
@@ -15,12 +15,12 @@ from django.db.models.fields.related_descriptors import (
     ReverseManyToOneDescriptor,
     ReverseOneToOneDescriptor,
 )
-from django.db.models.manager import BaseManager
 from django.db.models.query import ModelIterable
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import post_init, pre_init
 
 AnyModel = type[Model]
+Path = tuple[str, ...]
 _QUERYSET_METHODS = ("iterator", "_iterator", "__iter__", "_fetch_all", "values_list", "_values")
 _MODEL_METHODS = ("__init__", "__getattribute__", "__setattr__", "__new__")
 
@@ -54,7 +54,7 @@ def check_queryset(queryset: QuerySet[Any]) -> None:
     query = queryset.query
     for name in _QUERYSET_METHODS:
         if getattr(type(queryset), name) is not getattr(QuerySet, name):
-            raise Declined(f"{type(queryset).__name__} has a {name}() of its own")
+            raise Declined(f"{type(queryset).__name__} overrides {name}()")
     if query.deferred_loading != (frozenset(), True):
         raise Declined(
             "the queryset has defer() or only()",
@@ -73,9 +73,9 @@ def check_model(model: AnyModel) -> None:
     """Decline a model whose objects may hold something else than their columns."""
     for name in _MODEL_METHODS:
         if getattr(model, name) is not getattr(Model, name):
-            raise Declined(f"{model.__name__} has a {name}() of its own")
+            raise Declined(f"{model.__name__} overrides {name}()")
     if model.from_db.__func__ is not Model.from_db.__func__:  # type: ignore[attr-defined]
-        raise Declined(f"{model.__name__} has a from_db() of its own")
+        raise Declined(f"{model.__name__} overrides from_db()")
     for signal, called in ((pre_init, "pre_init"), (post_init, "post_init")):
         if signal.has_listeners(model):
             raise Declined(f"a receiver of {called} may change objects of {model.__name__}")
@@ -129,7 +129,7 @@ def has_own_values(model: AnyModel, name: str) -> bool:
 def key_column(model: AnyModel, name: str) -> str:
     """Return the column of a foreign key, or of any other field, by the field's name."""
     if model.serializable_value is not Model.serializable_value:
-        raise Declined(f"{model.__name__} has a serializable_value() of its own")
+        raise Declined(f"{model.__name__} overrides serializable_value()")
     try:
         field = model._meta.get_field(name)
     except FieldDoesNotExist:
@@ -183,101 +183,6 @@ def prefetchable(model: AnyModel, name: str) -> AnyModel | None:
         case _:
             return None
     return related
-
-
-# Some databases take so many parameters in a query.
-KEYS = 900
-Rows = list[tuple[Any, ...]]
-
-
-class Related:
-    """The objects of a many-to-many field or of a reverse foreign key, for many rows at once."""
-
-    def __init__(self, model: AnyModel, name: str, prefetched: QuerySet[Any] | None) -> None:
-        found: Any = static(model, name)
-        if type(found) is ManyToManyDescriptor:
-            self.model, self._lookup, target = _many_to_many(found)
-            self._key = self._lookup
-        elif type(found) is ReverseManyToOneDescriptor:
-            field = found.field
-            self.model, self._lookup, self._key = field.model, field.name, field.attname
-            target = field.foreign_related_fields[0]
-        else:
-            raise Declined(f"{model.__name__}.{name} is no relation to many objects")
-        if not _is_key(model, target):
-            raise Declined(f"{name} refers to something else than the primary key")
-        self.queryset = self._objects(prefetched, name)
-
-    def _objects(self, prefetched: QuerySet[Any] | None, name: str) -> QuerySet[Any]:
-        manager = self.model._default_manager
-        if prefetched is None and _has_its_own_mind(manager):
-            raise Declined(f"the manager of {self.model.__name__} may give each object others")
-        found: QuerySet[Any] = manager.get_queryset() if prefetched is None else prefetched
-        check_queryset(found)
-        query = found.query
-        # A join that is there already could be taken for the one that finds the keys.
-        if query.is_sliced or query.distinct or query.annotations or len(query.alias_map) > 1:
-            raise Declined(f"the queryset of {name} joins, slices or annotates")
-        return found
-
-    def rows(self, keys: list[Any], names: Sequence[str], using: str) -> Rows:
-        """Return the rows that are related to any of these keys: first the key, then the names."""
-        objects = self.queryset if self.queryset._db else self.queryset.using(using)  # type: ignore[attr-defined]
-        selected = [*dict.fromkeys([self._key, *names])]
-        found: Rows = []
-        for start in range(0, len(keys), KEYS):
-            wanted = objects.filter(**{f"{self._lookup}__in": keys[start : start + KEYS]})
-            found += wanted.values_list(*selected)
-        if self._key in names:
-            places = [selected.index(name) for name in (self._key, *names)]
-            found = [tuple(row[place] for place in places) for row in found]
-        return found
-
-
-def _many_to_many(found: Any) -> tuple[AnyModel, str, Any]:
-    """Return the model of the objects, what they call the others, and the field of those."""
-    field = found.field
-    names = field.m2m_field_name(), field.m2m_reverse_field_name()
-    through = field.remote_field.through._meta
-    source, other = (through.get_field(name).target_field for name in names)
-    if found.reverse:
-        source, other = other, source
-    if not other.primary_key:
-        raise Declined(f"{field.name} refers to something else than primary keys")
-    if found.reverse:
-        return field.model, field.name, source
-    return field.related_model, field.related_query_name(), source
-
-
-def _has_its_own_mind(manager: "Manager[Any]") -> bool:
-    """Tell whether the manager of a relation may differ from the default one that it copies."""
-    owner = type(manager)
-    code = owner.get_queryset.__code__
-    return (
-        owner.__init__ is not BaseManager.__init__
-        or owner.all is not BaseManager.all
-        # The manager of a relation knows the object that it is the relation of.
-        or "instance" in (*code.co_names, *code.co_consts)
-    )
-
-
-def _is_key(model: AnyModel, target: Any) -> bool:
-    """Tell whether the primary key of a model is this field, perhaps that of a parent."""
-    key: Any = model._meta.pk
-    while key is not target:
-        if key.remote_field is None or not key.remote_field.parent_link:
-            return False
-        key = key.target_field
-    return True
-
-
-def prefetched_querysets(queryset: QuerySet[Any]) -> dict[str, QuerySet[Any]]:
-    """Return the querysets that the project gave for relations, by their paths."""
-    return {
-        lookup.prefetch_to: lookup.queryset
-        for lookup in queryset._prefetch_related_lookups  # type: ignore[attr-defined]
-        if isinstance(lookup, Prefetch) and lookup.queryset is not None
-    }
 
 
 def static(model: AnyModel, name: str) -> Any:

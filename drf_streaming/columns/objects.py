@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ObjectDoesNotExist
 from django.utils import timezone, translation
 
-from drf_streaming.columns.fields import Converter
+from drf_streaming.columns.converters import Converter
 from drf_streaming.columns.plan import Collect, Entry, Join, Plan, Read
 from drf_streaming.tables import Column, Many, Nested, Plain, Table, Values, values
 

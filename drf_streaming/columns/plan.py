@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 
 from msgspec import UNSET
 
-from drf_streaming.columns.fields import Converter, Field
-from drf_streaming.columns.models import AnyModel, Related
+from drf_streaming.columns.converters import Converter
+from drf_streaming.columns.fields import Field
+from drf_streaming.columns.models import AnyModel, Path
+from drf_streaming.columns.related import Related
 from drf_streaming.tables import Column, Many, Nested, Plain, Table
-
-Path: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

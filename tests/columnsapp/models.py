@@ -399,3 +399,59 @@ class Holder(models.Model):
 
 class LoudName(models.Model):
     name = Loud(max_length=10)
+
+
+class Crate(models.Model):
+    code = models.CharField(max_length=10)
+    labels = models.ManyToManyField("Label", through="Sticking")
+
+
+class Label(models.Model):
+    text = models.CharField(max_length=10, unique=True)
+
+
+class Sticking(models.Model):
+    """Knows a label by its text, not by its key."""
+
+    crate = models.ForeignKey(Crate, models.CASCADE)
+    label = models.ForeignKey(Label, models.CASCADE, to_field="text")
+
+
+class Member(models.Model):
+    """Refers to a pair by both parts of its key."""
+
+    left = models.IntegerField()
+    right = models.IntegerField()
+    pair = models.ForeignObject(
+        Pair, models.CASCADE, from_fields=["left", "right"], to_fields=["left", "right"]
+    )
+
+
+class Shouter(models.Model):
+    """Some of its objects are made of a class of their own."""
+
+    name = models.CharField(max_length=10)
+    kind = models.CharField(max_length=10)
+
+    class Meta:
+        ordering = ["id"]
+
+    @property
+    def voice(self) -> str:
+        return self.name
+
+    @classmethod
+    def from_db(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().from_db(*args, **kwargs)
+        if made.kind == "loud":
+            made.__class__ = LoudShouter
+        return made
+
+
+class LoudShouter(Shouter):
+    class Meta:
+        proxy = True
+
+    @property
+    def voice(self) -> str:
+        return self.name.upper()
