@@ -69,7 +69,7 @@ def _rows(plan: Plan, prefix: str, path: str) -> Iterator[tuple[str, str, str, s
                 yield from _rows(entry.source.plan, f"{name}.", joined)
             case Collect():
                 yield from _collected(entry.source, name, path)
-            case None:
+            case _:
                 yield name, "object", "", _because(entry)
 
 

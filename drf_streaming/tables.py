@@ -75,8 +75,7 @@ def values(column: Column) -> Sequence[Any]:
             return found
         case Nested(table, present):
             return spread(table.items(), present)
-        case Many(inner, counts):
-            return grouped(values(inner), counts)
+    return grouped(values(column.column), column.counts)
 
 
 def texts(found: Sequence[Any], text: Callable[[Any], str]) -> list[Any]:

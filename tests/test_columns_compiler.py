@@ -151,6 +151,7 @@ def test_fields_that_are_not_shown_need_no_column():
         (serializers.CharField(source="get_rank_display"), "rank"),
         (serializers.PrimaryKeyRelatedField(source="parent", read_only=True), "parent_id"),
         (serializers.PrimaryKeyRelatedField(source="maker_id", read_only=True), "maker_id"),
+        (serializers.PrimaryKeyRelatedField(source="pk", read_only=True), "id"),
         (serializers.SlugRelatedField("name", source="backup", read_only=True), "backup__name"),
         (
             serializers.HyperlinkedRelatedField("airline-detail", source="maker", read_only=True),

@@ -36,6 +36,8 @@ KEYS = [
     re_path(r"^digits/(?P<pk>\d+)/$", page, name="digits"),
     re_path(r"^year/(?P<pk>\d{4})/$", page, name="year"),
     re_path(r"^even/(?P<pk>\d*[02468])/$", page, name="even"),
+    re_path(r"^digits-or-x/(?P<pk>[0-9]+|x)/$", page, name="digits-or-x"),
+    path("ü/<int:pk>/", page, name="quoted"),
     path("twice/<int:pk>/", page, name="twice"),
     re_path(r"^twice/all/(?P<pk>[0-9]{1})/$", page, name="twice"),
 ]
@@ -83,6 +85,8 @@ def test_uuids_are_put_into_one_link(name: str):
     [
         ("year", [2013, 2014]),
         ("even", [2, 4]),
+        ("digits-or-x", [1, 22]),
+        ("quoted", [1, 22]),
         ("twice", [1, 22]),
         ("plain", [1, -1]),
         ("plain", [1, True]),

@@ -34,8 +34,11 @@ def check(serializer: Any, rows: Any, *chunk_sizes: int) -> None:
 
 def with_method(method: Callable[[Any, Any], Any], **fields: Any) -> Any:
     """Return a serializer of these fields with one before and one after that run a method."""
+    before = serializers.SerializerMethodField()
+    # Fields are in the order in which they were made.
+    before._creation_counter = -1
     return plain(
-        before=serializers.SerializerMethodField(),
+        before=before,
         **fields,
         after=serializers.SerializerMethodField(),
         get_before=method,
@@ -80,6 +83,14 @@ def test_a_related_object_that_is_missing_is_null():
     rows = Thing.objects.filter(pk__lte=3)
     actual, expected = both(serializer, rows)
     assert actual == expected
+
+
+def test_a_method_may_take_a_related_object_away():
+    def lose(self: Any, thing: Thing) -> int:
+        thing.maker_id = None if thing.pk % 2 else thing.maker_id
+        return 1
+
+    check(with_method(lose, maker=NameSerializer()), Thing.objects.all())
 
 
 def test_a_method_may_change_what_later_fields_show():

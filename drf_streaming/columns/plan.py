@@ -116,9 +116,8 @@ class Plan:
     @property
     def paths(self) -> Iterator[Path]:
         """Yield the columns that the rows must have."""
-        for entry in self.entries:
-            if entry.source is not None:
-                yield from entry.source.paths
+        for source in (entry.source for entry in self.entries if entry.source):
+            yield from source.paths
 
     @property
     def needs_objects(self) -> bool:

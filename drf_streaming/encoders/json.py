@@ -28,23 +28,21 @@ _ENCODER = msgspec.json.Encoder()
 
 def _have_plain_names(table: Table) -> bool:
     """Tell whether all keys are their own JSON, as msgspec wants them."""
-    return _are_plain(table.names) and all(
-        _have_plain_names(inner) for column in table.columns if (inner := _table(column))
-    )
+    return _are_plain(table.names) and all(map(_has_plain_names, table.columns))
+
+
+def _has_plain_names(column: Column) -> bool:
+    match column:
+        case Nested(table):
+            return _have_plain_names(table)
+        case Many(inner):
+            return _has_plain_names(inner)
+    return True
 
 
 @lru_cache(maxsize=256)
 def _are_plain(names: tuple[str, ...]) -> bool:
     return all(json.dumps(name, ensure_ascii=False) == f'"{name}"' for name in names)
-
-
-def _table(column: Column) -> Table | None:
-    match column:
-        case Nested(table):
-            return table
-        case Many(inner):
-            return _table(inner)
-    return None
 
 
 @lru_cache(maxsize=256)
@@ -120,8 +118,7 @@ class JSONRecords:
                 return self._checked(found)
             case Nested(table, present):
                 return spread(self._structs(table), present)
-            case Many(inner, counts):
-                return grouped(self._cells(inner), counts)
+        return grouped(self._cells(column.column), column.counts)
 
     def _checked(self, found: Sequence[Any]) -> Sequence[Any]:
         """Return values that msgspec writes as the encoder does, the others encoded already."""
