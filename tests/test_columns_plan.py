@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 from django.db.models import Avg, Count, F, FilteredRelation, Prefetch, Q, Sum, Value
 from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from rest_framework import serializers
 
 from columnsapp import data
 from columnsapp.compare import both, prepared, selects, streamed
+from columnsapp.composed import composed
 from columnsapp.models import (
     Based,
     Bolt,
@@ -61,7 +64,7 @@ MakerSerializer = model_serializer(Maker)
 TagSerializer = model_serializer(Tag, ["id", "label", "weight"])
 
 
-class TestBugs:
+class TestPrefetches:
     def test_prefetch_inside_the_queryset_of_a_prefetch(self):
         inner = Prefetch("tags", queryset=Tag.objects.filter(weight=1))
         rows = Maker.objects.prefetch_related(
@@ -84,6 +87,15 @@ class TestBugs:
         bolt = model_serializer(Bolt, ["id", "tags"])
         check(model_serializer(Maker, ["id", "bolts"], bolts=bolt(many=True)), Maker.objects.all())
 
+    @pytest.mark.django_db(databases=["default", "other"])
+    def test_a_prefetch_from_another_database(self):
+        rows = Maker.objects.prefetch_related(
+            Prefetch("things", queryset=Thing.objects.using("other"))
+        )
+        check(model_serializer(Maker, ["id", "things"]), rows)
+
+
+class TestManagers:
     def test_a_default_manager_with_arguments(self):
         maker = Maker.objects.all()[0]
         for name in "ab":
@@ -91,6 +103,21 @@ class TestBugs:
         part = model_serializer(Part, ["id", "name"])
         check(model_serializer(Maker, ["id", "parts"], parts=part(many=True)), Maker.objects.all())
 
+    def test_a_manager_with_an_all_of_its_own(self):
+        for maker in Maker.objects.all():
+            for name in "ab":
+                Washer(name=name, maker=maker).save()
+        washer = model_serializer(Washer, ["name"])
+        check(model_serializer(Maker, ["washers"], washers=washer(many=True)), Maker.objects.all())
+
+    def test_a_manager_that_knows_its_instance(self):
+        for maker in Maker.objects.all():
+            for name in "ab":
+                Spring(name=name, maker=maker).save()
+        check(model_serializer(Maker, ["springs"]), Maker.objects.all())
+
+
+class TestModels:
     def test_a_child_model_with_a_key_of_its_own(self):
         maker = Maker.objects.all()[0]
         coded = Coded.objects.create(name="coded", maker=maker, code=1)
@@ -99,6 +126,40 @@ class TestBugs:
             model_serializer(Coded, ["code", "tags", "hidden_tags", "children"]),
             Coded.objects.all(),
         )
+
+    def test_a_model_that_is_a_mapping(self):
+        Item.objects.create(name="a")
+        check(model_serializer(Item, ["name"]), Item.objects.all())
+
+    def test_a_related_object_that_is_a_mapping(self):
+        Holder.objects.create(item=Item.objects.create(name="a"))
+        serializer = plain(item=model_serializer(Item, ["name"])())
+        check(serializer, Holder.objects.all())
+        check(
+            plain(item=serializers.CharField(source="item.name", allow_null=True)),
+            Holder.objects.all(),
+        )
+
+    def test_a_serializable_value_of_ones_own(self):
+        Serializable.objects.create(maker=Maker.objects.all()[0])
+        check(model_serializer(Serializable, ["maker"]), Serializable.objects.all())
+
+    def test_hidden_and_symmetrical_many_to_many(self):
+        check(model_serializer(Tag, ["similar", "above", "below"]), Tag.objects.all())
+        check(model_serializer(Thing, ["hidden_tags", "labelled"]), Thing.objects.all())
+
+    def test_a_composite_key(self):
+        for left in (1, 2):
+            Pair.objects.create(left=left, right=3, name="x")
+        check(
+            model_serializer(Pair, ["left", "pk"], pk=serializers.ReadOnlyField()),
+            Pair.objects.all(),
+        )
+        check(model_serializer(Pair, ["name"]), Pair.objects.distinct())
+
+    def test_a_function_in_a_column(self):
+        Lazy.objects.create(name="a")
+        check(model_serializer(Lazy, ["name"]), Lazy.objects.all())
 
     def test_a_field_that_makes_something_of_null(self):
         serializer = model_serializer(
@@ -118,6 +179,8 @@ class TestBugs:
         ):
             check(plain(**field), Holder.objects.all())
 
+
+class TestNames:
     @pytest.mark.parametrize(
         "name", ['say "hi"', "back\\slash", "two\nlines", "\x00", "", "\u2028", "\x85", "ü"]
     )
@@ -133,6 +196,12 @@ class TestBugs:
         serializer = model_serializer(Thing, ["id", "maker"], maker=MakerSerializer())
         check(serializer, Thing.objects.alias(maker__name=Value("annotated")))
 
+    def test_many_fields(self):
+        fields = {f"f{n}": serializers.CharField(source="name") for n in range(400)}
+        check(plain(**fields), Thing.objects.all())
+
+
+class TestMethods:
     def test_a_nested_object_between_methods_that_change_it(self):
         def rename(name: str) -> Any:
             def get(self: Any, thing: Thing) -> str:
@@ -186,6 +255,8 @@ class TestBugs:
         finally:
             timezone.deactivate()
 
+
+class TestPatches:
     @pytest.mark.parametrize("place", ["row", "nested", "list", "key", "keys", "text", "link"])
     def test_a_wrapped_to_representation(self, place: str):
         def boxed(of: Any) -> Any:
@@ -209,33 +280,6 @@ class TestBugs:
             "link": plain(pk=boxed(serializers.ReadOnlyField)()),
         }[place]
         check(serializer, Thing.objects.all())
-
-    def test_a_model_that_is_a_mapping(self):
-        Item.objects.create(name="a")
-        check(model_serializer(Item, ["name"]), Item.objects.all())
-
-    def test_a_related_object_that_is_a_mapping(self):
-        Holder.objects.create(item=Item.objects.create(name="a"))
-        serializer = plain(item=model_serializer(Item, ["name"])())
-        check(serializer, Holder.objects.all())
-        check(
-            plain(item=serializers.CharField(source="item.name", allow_null=True)),
-            Holder.objects.all(),
-        )
-
-    def test_a_serializable_value_of_ones_own(self):
-        Serializable.objects.create(maker=Maker.objects.all()[0])
-        check(model_serializer(Serializable, ["maker"]), Serializable.objects.all())
-
-    def test_hidden_and_symmetrical_many_to_many(self):
-        check(model_serializer(Tag, ["similar", "above", "below"]), Tag.objects.all())
-        check(model_serializer(Thing, ["hidden_tags", "labelled"]), Thing.objects.all())
-
-    def test_an_unread_annotation_that_makes_rows(self):
-        serializer = model_serializer(Thing, ["id"])
-        check(serializer, Thing.objects.annotate(tag=F("tags__label")).order_by("id", "tag"))
-        check(serializer, Thing.objects.annotate(n=Count("tags")).order_by("id"))
-        check(serializer, Thing.objects.annotate(n=Count("tags")).filter(n__gt=1).order_by("id"))
 
     def test_a_list_serializer_patched_in_place(self):
         base = model_serializer(Thing, ["id"])
@@ -262,29 +306,6 @@ class TestBugs:
 
         check(Patched, Thing.objects.all())
 
-    def test_a_prefetch_from_another_database(self):
-        rows = Maker.objects.prefetch_related(
-            Prefetch("things", queryset=Thing.objects.using("other"))
-        )
-        check(model_serializer(Maker, ["id", "things"]), rows)
-
-    test_a_prefetch_from_another_database.pytestmark = [
-        pytest.mark.django_db(databases=["default", "other"])
-    ]
-
-    def test_a_manager_with_an_all_of_its_own(self):
-        for maker in Maker.objects.all():
-            for name in "ab":
-                Washer(name=name, maker=maker).save()
-        washer = model_serializer(Washer, ["name"])
-        check(model_serializer(Maker, ["washers"], washers=washer(many=True)), Maker.objects.all())
-
-    def test_a_manager_that_knows_its_instance(self):
-        for maker in Maker.objects.all():
-            for name in "ab":
-                Spring(name=name, maker=maker).save()
-        check(model_serializer(Maker, ["springs"]), Maker.objects.all())
-
     def test_a_slug_of_an_object_that_is_only_its_key(self):
         class Slug(serializers.SlugRelatedField):
             def use_pk_only_optimization(self) -> bool:
@@ -307,6 +328,14 @@ class TestBugs:
 
         check(Patched, Thing.objects.all())
 
+
+class TestJoins:
+    def test_an_unread_annotation_that_makes_rows(self):
+        serializer = model_serializer(Thing, ["id"])
+        check(serializer, Thing.objects.annotate(tag=F("tags__label")).order_by("id", "tag"))
+        check(serializer, Thing.objects.annotate(n=Count("tags")).order_by("id"))
+        check(serializer, Thing.objects.annotate(n=Count("tags")).filter(n__gt=1).order_by("id"))
+
     def test_a_filtered_relation(self):
         rows = Thing.objects.annotate(
             few=FilteredRelation("tags", condition=Q(tags__weight__gt=1)), label=F("few__label")
@@ -321,23 +350,6 @@ class TestBugs:
         actual, expected = both(model_serializer(Thing, ["id", "his", "backup"], his=his), rows)
         assert actual == expected
         check(plain(name=serializers.CharField(source="his.name", allow_null=True)), rows)
-
-    def test_a_composite_key(self):
-        for left in (1, 2):
-            Pair.objects.create(left=left, right=3, name="x")
-        check(
-            model_serializer(Pair, ["left", "pk"], pk=serializers.ReadOnlyField()),
-            Pair.objects.all(),
-        )
-        check(model_serializer(Pair, ["name"]), Pair.objects.distinct())
-
-    def test_many_fields(self):
-        fields = {f"f{n}": serializers.CharField(source="name") for n in range(400)}
-        check(plain(**fields), Thing.objects.all())
-
-    def test_a_function_in_a_column(self):
-        Lazy.objects.create(name="a")
-        check(model_serializer(Lazy, ["name"]), Lazy.objects.all())
 
 
 class TestNPlusOne:
@@ -438,6 +450,17 @@ class TestNPlusOne:
             plain(children=serializers.SlugRelatedField("maker__name", many=True, read_only=True)),
             Thing.objects.all(),
         )
+
+
+class TestComposed:
+    @pytest.mark.parametrize("model", [Thing, Maker, Tag])
+    @settings(max_examples=60, suppress_health_check=[*HealthCheck], deadline=None)
+    @given(given=st.data())
+    def test_any_serializer(self, model: Any, given: Any):
+        serializer = given.draw(composed(model))
+        for chunk_size in (2, 100):
+            actual, expected = both(serializer, model.objects.order_by("id"), chunk_size)
+            assert actual == expected
 
 
 class TestColumns:
