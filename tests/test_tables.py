@@ -180,6 +180,13 @@ def test_csv_of_a_table_is_that_of_its_items(guard: bool, flat: bool, table: Tab
     assert written_by(table) == written_by(table.items())
 
 
+@on("columns", [None, [("a",), ("b", "c")]])
+def test_csv_of_a_table_with_other_columns_is_that_of_its_items(columns: Any):
+    table = Table(("a", "b"), [Native([1, 2]), Values([{"c": "="}, None])], 2)
+    records = CSVRecords(drf_json(), columns=columns, nested=[("b",)])
+    assert whole(CSV, records.records(table)) == b"a,b.c\r\n1,'=\r\n2,\r\n"
+
+
 def header(table: Table, flat: bool) -> list[tuple[str, ...]]:
     """Return the columns of a table, those of nested objects among them if they are flat."""
     paths: list[tuple[str, ...]] = []
