@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, closing
 from http.client import responses
 from typing import Any, Literal
@@ -15,16 +15,21 @@ from rest_framework.exceptions import APIException, NotFound, PermissionDenied
 from drf_streaming.encoders import Encoder, Items
 from drf_streaming.exceptions import TooManyRows
 from drf_streaming.framing import Framing, Records
+from drf_streaming.tables import Placed
 
 logger = logging.getLogger("drf_streaming")
 
 OnError = Literal["cut", "close"]
-Chunks = Generator[Items]
-AsyncChunks = AsyncGenerator[Items]
+Chunks = Generator[Items | Placed]
+AsyncChunks = AsyncGenerator[Items | Placed]
 
 
 class Body:
-    """Write one stream: its opening with the first items, its end or its failure."""
+    """Write one stream: its opening with the first items, its end or its failure.
+
+    Shape: `marks` is how many rows there are between two marks; with 1 there is one at the end,
+        with 0 none. `resume` is the place that the stream continues from.
+    """
 
     def __init__(
         self,
@@ -33,6 +38,8 @@ class Body:
         *,
         on_error: OnError = "cut",
         max_rows: int | None = None,
+        marks: int = 0,
+        resume: str | None = None,
     ) -> None:
         self._framing = framing
         self._encoder = encoder
@@ -41,22 +48,29 @@ class Body:
         self._opened = False
         self._first = True
         self._rows = 0
+        self._marks = marks
+        self._marked = 0
+        self._place: Callable[[], str | None] = lambda: resume
 
-    def write(self, items: Items) -> bytes:
+    def write(self, items: Items | Placed) -> bytes:
         """Return the block of these items; the first one opens the stream."""
         rows = self._rows + len(items)
         if self._max_rows is not None and rows > self._max_rows:
             raise TooManyRows(rows, self._max_rows, exact=False)
         opening = b"" if self._opened else self._open()
-        block = opening + self._join(self._encoder.records(items))
+        block = opening + self._records(items)
         self._opened = True
         self._rows = rows
+        if self._marks > 1 and rows - self._marked >= self._marks:
+            block += self._mark("mark")
+            self._marked = rows
         return block
 
     def finish(self) -> bytes:
         """Return what a complete stream ends with."""
         opening = b"" if self._opened else self.write([])
-        return opening + self._framing.finish(self._rows)
+        end = self._mark("end") if self._marks else b""
+        return opening + end + self._framing.finish(self._rows)
 
     def fail(self, error: Exception) -> bytes:
         """Log the failure and return what marks it.
@@ -65,15 +79,35 @@ class Body:
         """
         if not self._opened:
             return b""
-        problem = _problem(error, self._rows)
+        problem = {**_problem(error), **self._state()}
         level = logging.ERROR if problem["status"] >= 500 else logging.WARNING
         logger.log(level, "A stream was broken off after %d rows", self._rows, exc_info=error)
         if self._on_error == "close":
             return self._framing.finish(self._rows)
-        return self._framing.fail(json.dumps(problem, separators=(",", ":")).encode())
+        return self._framing.fail(_dumps(problem))
 
     def _open(self) -> bytes:
         return self._framing.opening + self._join(self._encoder.header())
+
+    def _records(self, items: Items | Placed) -> bytes:
+        if not isinstance(items, Placed):
+            return self._join(self._encoder.records(items))
+        if not items.keys:
+            return b""
+        last = items.keys[-1]
+        records = self._encoder.records(items.items)
+        self._place = lambda: items.token(last).decode()
+        if self._framing.identified:
+            return self._framing.join_with_ids(records, map(items.token, items.keys))
+        return self._join(records)
+
+    def _mark(self, kind: str) -> bytes:
+        return self._framing.mark(_dumps({"$stream": kind, **self._state()}))
+
+    def _state(self) -> dict[str, Any]:
+        """Return how far the stream has come."""
+        place = self._place()
+        return {"rows": self._rows} | ({} if place is None else {"resume": place})
 
     def _join(self, records: Records) -> bytes:
         block = self._framing.join(records, first=self._first)
@@ -81,13 +115,17 @@ class Body:
         return block
 
 
-def _problem(error: Exception, rows: int) -> dict[str, Any]:
+def _dumps(mark: dict[str, Any]) -> bytes:
+    return json.dumps(mark, separators=(",", ":")).encode()
+
+
+def _problem(error: Exception) -> dict[str, Any]:
     """Describe a failure without a word of the exception's own."""
     status = _status(error)
     problem = {"$stream": "error", "status": status, "title": responses.get(status, "Error")}
     if isinstance(error, TooManyRows):
         problem["detail"] = str(error.detail)
-    return {**problem, "rows": rows}
+    return problem
 
 
 def _status(error: Exception) -> int:

@@ -18,5 +18,16 @@ class TooManyRows(APIException):
         )
 
 
+class Gone(APIException):
+    """Refuse to continue a list at a row that is no longer in it."""
+
+    status_code = status.HTTP_410_GONE
+    default_code = "gone"
+    default_detail = (
+        "The row that this list was to be continued after is no longer in it. "
+        "Ask for the list from its beginning."
+    )
+
+
 class UnknownColumn(ValueError):
     """Refuse an item that CSV could only write by losing a value."""

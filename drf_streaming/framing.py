@@ -1,6 +1,6 @@
 """The fixed bytes around and between the records of each format."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -25,8 +25,17 @@ class Framing:
     """Written after the last record of a complete stream; `%d` is the number of rows."""
     problem: tuple[bytes, bytes] | None = None
     """What surrounds the JSON of a failure, or None where the format has no place for one."""
+    marked: bool = False
+    """Whether marks may stand between the records."""
+    identified: bool = False
+    """Whether each record may have an id, as server-sent events do."""
     headers: tuple[tuple[str, str], ...] = ()
     compressible: bool = True
+
+    @property
+    def has_places(self) -> bool:
+        """Tell whether a stream says where in the list it is."""
+        return self.marked or self.identified
 
     def join(self, records: Records, *, first: bool) -> bytes:
         """Return the block that holds these records."""
@@ -39,6 +48,16 @@ class Framing:
         if inner == b"\n" and not start:
             return records
         return start + records[:-1].replace(b"\n", inner) + self.after
+
+    def join_with_ids(self, records: Records, ids: Iterable[bytes]) -> bytes:
+        """Return the block that holds these records, each with its id."""
+        each = records[:-1].split(b"\n") if isinstance(records, Lines) else records
+        line = b"id: %b\n" + self.before + b"%b" + self.after
+        return b"".join([line % pair for pair in zip(ids, each, strict=True)])
+
+    def mark(self, mark: bytes) -> bytes:
+        """Return what is written between records, or nothing where the format has no place."""
+        return self.before + mark + self.after if self.marked else b""
 
     def finish(self, rows: int) -> bytes:
         """Return the bytes that say: complete, with this many rows."""
@@ -54,10 +73,16 @@ class Framing:
 
 JSON = Framing("application/json", opening=b"[", between=b",", end=b"]")
 
-NDJSON = Framing("application/x-ndjson", after=b"\n", problem=(b"", b"\n"))
+NDJSON = Framing("application/x-ndjson", after=b"\n", problem=(b"", b"\n"), marked=True)
 
 # https://www.rfc-editor.org/rfc/rfc7464#section-2.2
-JSON_SEQ = Framing("application/json-seq", before=b"\x1e", after=b"\n", problem=(b"\x1e", b"\n"))
+JSON_SEQ = Framing(
+    "application/json-seq",
+    before=b"\x1e",
+    after=b"\n",
+    problem=(b"\x1e", b"\n"),
+    marked=True,
+)
 
 # https://www.rfc-editor.org/rfc/rfc4180#section-2
 CSV = Framing("text/csv; charset=utf-8", after=b"\r\n")
@@ -80,6 +105,7 @@ def sse(*, retry: int | None = SSE_RETRY, whole_events: bool = False) -> Framing
         after=b"" if whole_events else b"\n\n",
         end=b"" if whole_events else b'event: end\nid: ~end\ndata: {"rows":%d}\n\n',
         problem=(b"event: problem\ndata: ", b"\n\n"),
+        identified=not whole_events,
         headers=(("Cache-Control", "no-cache, no-transform"),),
         compressible=False,
     )

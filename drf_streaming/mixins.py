@@ -13,12 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from drf_streaming import negotiation, serialization, settings, snapshots, sources
+from drf_streaming import negotiation, places, serialization, settings, snapshots, sources
 from drf_streaming.body import Started, ablocks, blocks
 from drf_streaming.bridge import RequestContext
-from drf_streaming.events import END_ID, LAST_EVENT_ID
+from drf_streaming.events import END_ID
+from drf_streaming.ordering import NoPlace
+from drf_streaming.places import Places, Start
 from drf_streaming.renderers import BaseStreamingRenderer, SSERenderer
 from drf_streaming.responses import StreamResponse
+from drf_streaming.serialization import Serialization
 
 if TYPE_CHECKING:
     from rest_framework.mixins import ListModelMixin
@@ -102,7 +105,10 @@ class StreamingListMixin(_View):
         renderer = self._stream_renderer()
         if renderer is None:
             return self._ordinary(rows, serializer_class)
-        if isinstance(renderer, SSERenderer) and self._is_finished():
+        start = places.start_of(self.request, events=isinstance(renderer, SSERenderer))
+        if start is not None and start.token == END_ID:
+            # https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
+            # A browser comes back after the end of every stream; 204 tells it to stay away.
             sources.close(rows)
             return Response(status=204)
         context = RequestContext()
@@ -111,7 +117,7 @@ class StreamingListMixin(_View):
             content: Any = iter(())
         else:
             serializer = self._serializer(rows, serializer_class)
-            content = context.run(self._blocks, renderer, rows, serializer)
+            content = context.run(self._blocks, renderer, rows, serializer, start)
         headers = renderer.get_headers(self.get_view_name())
         response = StreamResponse(content, renderer.framing, context=context, headers=headers)
         response.close_with(self.request._request)
@@ -175,11 +181,6 @@ class StreamingListMixin(_View):
                 f"in stream_actions = {tuple(self.stream_actions)!r}. Add it there."
             )
 
-    def _is_finished(self) -> bool:
-        # https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
-        # A browser comes back after the end of every stream; 204 tells it to stay away.
-        return self.request.headers.get(LAST_EVENT_ID) == END_ID
-
     def _serializer(self, rows: AnyRows, serializer_class: Any) -> BaseSerializer[Any] | None:
         if serializer_class is None:
             return None
@@ -194,17 +195,42 @@ class StreamingListMixin(_View):
         renderer: BaseStreamingRenderer,
         rows: AnyRows,
         serializer: BaseSerializer[Any] | None,
+        start: Start | None,
     ) -> Any:
-        limit = self.get_stream_max_rows()
-        body = renderer.begin(serializer, limit)
+        limit, marks = self.get_stream_max_rows(), places.marks_of(self.request)
+        body = renderer.begin(serializer, max_rows=limit, marks=marks, resume=start and start.token)
         if not isinstance(rows, Iterable):
+            if start is not None:
+                raise start.refusal("This list cannot be continued: its rows are no queryset.")
             return ablocks(body, serialization.aitems(serializer, sources.achunks(rows)))
-        prepared = serialization.prepare(serializer, rows)
-        chunks = sources.chunks(prepared.rows, self.get_stream_chunk_size(), limit)
+        prepared = self._prepared(renderer, rows, serializer, start)
+        size = self.get_stream_chunk_size()
+        chunks = sources.chunks(prepared.rows, min(size, marks) if marks > 1 else size, limit)
         content: Generator[bytes] = blocks(body, serialization.items(prepared, chunks))
         if sources.is_query(rows):
             content = snapshots.within(rows.db, content)
         return Started(content)
+
+    def _prepared(
+        self,
+        renderer: BaseStreamingRenderer,
+        rows: Iterable[Any],
+        serializer: BaseSerializer[Any] | None,
+        start: Start | None,
+    ) -> Serialization:
+        """Decide how the rows are serialized, and where each has its place if it has one."""
+        if start is None and not renderer.framing.has_places:
+            return serialization.prepare(serializer, rows)
+        try:
+            if not serialization.is_row_by_row(serializer):
+                raise NoPlace("its serializer represents the list as a whole")
+            found = Places(rows, self)
+            wanted = found.rows if start is None else found.after(start)
+            return found.mark(serialization.prepare(serializer, wanted, found.names))
+        except NoPlace as error:
+            if start is not None:
+                raise start.refusal(f"This list cannot be continued: {error}.") from error
+            return serialization.prepare(serializer, rows)
 
     def _ordinary(self, rows: AnyRows, serializer_class: Any) -> Response:
         if not isinstance(rows, Iterable):

@@ -57,11 +57,12 @@ class BaseStreamingRenderer(BaseRenderer):
         """Return the headers of a stream that is called so, besides those of the framing."""
         return {}
 
-    def begin(
-        self, serializer: BaseSerializer[Any] | None = None, max_rows: int | None = None
-    ) -> Body:
-        """Return one stream of this format, nothing of which is written yet."""
-        return Body(self.framing, self.get_encoder(serializer), max_rows=max_rows)
+    def begin(self, serializer: BaseSerializer[Any] | None = None, **options: Any) -> Body:
+        """Return one stream of this format, nothing of which is written yet.
+
+        Shape: `options` are those of `Body`.
+        """
+        return Body(self.framing, self.get_encoder(serializer), **options)
 
     def render(
         self,

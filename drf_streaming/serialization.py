@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from typing import Any, Literal
 
 from asgiref.sync import sync_to_async
@@ -16,7 +17,7 @@ from drf_streaming.columns.models import Declined, check_objects, check_queryset
 from drf_streaming.columns.objects import ObjectPlan
 from drf_streaming.columns.plan import Columns, Plan
 from drf_streaming.columns.relations import Relations
-from drf_streaming.tables import Table
+from drf_streaming.tables import Placed, Table
 
 Items = Sequence[Any] | Table
 Grade = Literal["columns", "objects", "DRF"]
@@ -31,16 +32,39 @@ class Serialization:
     """
 
     rows: Any
-    chunk: Callable[[list[Any]], Items]
+    chunk: Callable[[list[Any]], Items | Placed]
     grade: Grade = "DRF"
     reason: str = ""
     advice: str = ""
     plan: Plan | None = None
     whole: bool = False
+    keys: Callable[[list[Any]], list[tuple[Any, ...]]] = lambda rows: [() for _ in rows]
+    """What the rows have under the names that were wanted as keys."""
 
 
-def prepare(serializer: BaseSerializer[Any] | None, rows: Any) -> Serialization:
-    """Decide how this serializer is applied to these rows."""
+def prepare(
+    serializer: BaseSerializer[Any] | None, rows: Any, keys: Sequence[str] = ()
+) -> Serialization:
+    """Decide how this serializer is applied to these rows, which have these keys."""
+    prepared = _prepare(serializer, rows, keys)
+    if prepared.grade == "columns":
+        return prepared
+    return replace(prepared, keys=_keys_of_objects(keys))
+
+
+def is_row_by_row(serializer: BaseSerializer[Any] | None) -> bool:
+    """Tell whether each item is made of one row."""
+    return serializer is None or _row_by_row(serializer) is not None
+
+
+def _keys_of_objects(keys: Sequence[str]) -> Callable[[list[Any]], list[tuple[Any, ...]]]:
+    getters = [attrgetter(key) for key in keys]
+    return lambda rows: [tuple(get(row) for get in getters) for row in rows]
+
+
+def _prepare(
+    serializer: BaseSerializer[Any] | None, rows: Any, keys: Sequence[str]
+) -> Serialization:
     if serializer is None:
         return Serialization(rows, lambda chunk: chunk, reason="there is no serializer")
     by_row = _row_by_row(serializer)
@@ -69,23 +93,29 @@ def prepare(serializer: BaseSerializer[Any] | None, rows: Any) -> Serialization:
             raise Declined(f"an annotation has the name of a path: {', '.join(shadowed)}")
     except Declined as declined:
         return _over_objects(plan, relations.fetched(), by_row, declined)
-    return _over_columns(rows, plan)
+    return _over_columns(rows, plan, keys)
 
 
-def _over_columns(rows: QuerySet[Any], plan: Plan) -> Serialization:
+def _over_columns(rows: QuerySet[Any], plan: Plan, keys: Sequence[str]) -> Serialization:
     paths = list(dict.fromkeys(plan.paths))
     names = ["__".join(path) for path in paths]
     if rows.query.distinct:
         # Rows that differ only in what nobody reads are different rows still.
         names += [key for key in [plan.model._meta.pk.attname] if key not in names]
+    names += [key for key in keys if key not in names]
     using = rows.db
+    places = [names.index(key) for key in keys]
 
     def chunk(found: list[Any]) -> Table:
         columns = dict(zip(paths, zip(*found, strict=True), strict=False))
         return plan.table(Columns(columns, len(found), using))
 
     selected = rows.prefetch_related(None).values_list(*names)
-    return Serialization(selected, chunk, grade="columns", plan=plan)
+
+    def keys_of(found: list[Any]) -> list[tuple[Any, ...]]:
+        return [tuple(row[place] for place in places) for row in found]
+
+    return Serialization(selected, chunk, grade="columns", plan=plan, keys=keys_of)
 
 
 def _over_objects(
@@ -102,7 +132,7 @@ def _over_objects(
     return Serialization(rows, chunk, "objects", reason, advice, plan)
 
 
-def items(serialization: Serialization, chunks: Generator[list[Any]]) -> Generator[Items]:
+def items(serialization: Serialization, chunks: Generator[list[Any]]) -> Generator[Items | Placed]:
     """Yield each chunk of rows as what `serializer.data` would hold for them."""
     with closing(chunks):
         if serialization.whole:

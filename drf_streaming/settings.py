@@ -12,6 +12,10 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
         # Name of the query parameter that asks for a stream.
         "QUERY_PARAMETER": "stream",
+        # Name of the query parameter that continues a stream after a place.
+        "AFTER_PARAMETER": "after",
+        # Name of the query parameter that asks for marks in formats that have them.
+        "MARKS_PARAMETER": "marks",
         # Dotted paths or classes, in the order in which an unknown format is told of them.
         "RENDERER_CLASSES": (
             "drf_streaming.renderers.NDJSONRenderer",

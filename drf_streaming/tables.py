@@ -66,6 +66,18 @@ class Table:
         ]
 
 
+@dataclass(slots=True, frozen=True)
+class Placed:
+    """Items with the place of each in the order of the list."""
+
+    items: Sequence[Any] | Table
+    keys: Sequence[tuple[Any, ...]]
+    token: Callable[[tuple[Any, ...]], bytes]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
 def values(column: Column) -> Sequence[Any]:
     """Return the values of a column as items hold them."""
     match column:

@@ -28,6 +28,8 @@ class Fast(NamedTuple):
     name: str
     in_context: bool = False
     """Whether the current time zone or language matters."""
+    shows_value: bool = True
+    """Whether what is made tells the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ class Converter:
         if types is None or types.issuperset(map(type, values)):
             return self.fast.column(values)
         return None
+
+    @property
+    def shows_value(self) -> bool:
+        """Tell whether items show the values themselves, in one form or another."""
+        return self.fast is not None and self.fast.shows_value
 
     @property
     def name(self) -> str:
@@ -88,7 +95,7 @@ def displaying(convert: Converter, field: Any) -> Converter:
             return convert([found[value] for value in values])
         return convert([label(value) for value in values])
 
-    return Converter(label, Fast(None, column, "the label of the choice", in_context=True))
+    return Converter(label, Fast(None, column, "the label of the choice", True, False))
 
 
 class Remembered(dict[Any, Any]):

@@ -1,7 +1,8 @@
 """The bytes of a stream against those of DRF's own list."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.signals import request_finished
@@ -60,11 +61,19 @@ def streamed(serializer_class: Any, rows: Any, chunk_size: int = 2) -> bytes:
     try:
         lines = b"".join(response.streaming_content).splitlines()
     finally:
-        # As Django's test client does: the test's transaction is not to be closed.
-        request_finished.disconnect(close_old_connections)
-        response.close()
-        request_finished.connect(close_old_connections)
+        with not_closing_connections():
+            response.close()
     return b"[" + b",".join(lines) + b"]"
+
+
+@contextmanager
+def not_closing_connections() -> Iterator[None]:
+    """Leave the test's transaction open at the end of a request, as Django's test client does."""
+    request_finished.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        request_finished.connect(close_old_connections)
 
 
 def written(found: bytes) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
+from django.db.models.functions import Lower
 from django.db.models.signals import post_init
 from django.dispatch import receiver
 
@@ -425,6 +426,19 @@ class Member(models.Model):
     pair = models.ForeignObject(
         Pair, models.CASCADE, from_fields=["left", "right"], to_fields=["left", "right"]
     )
+
+
+class Sorted(models.Model):
+    """Its objects are ordered by an expression."""
+
+    name = models.CharField(max_length=10)
+
+    class Meta:
+        ordering = [Lower("name")]
+
+
+class OfSorted(models.Model):
+    sorted = models.ForeignKey(Sorted, models.CASCADE)
 
 
 class Shouter(models.Model):
