@@ -226,7 +226,8 @@ class StreamingListMixin(_View):
                 raise NoPlace("its serializer represents the list as a whole")
             found = Places(rows, self)
             wanted = found.rows if start is None else found.after(start)
-            return found.mark(serialization.prepare(serializer, wanted, found.names))
+            prepared = serialization.prepare(serializer, wanted, found.names)
+            return found.mark(prepared, each=renderer.framing.identified)
         except NoPlace as error:
             if start is not None:
                 raise start.refusal(f"This list cannot be continued: {error}.") from error

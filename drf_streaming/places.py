@@ -112,8 +112,8 @@ class Places:
             for term, value in zip(terms, values, strict=True)
         ]
 
-    def mark(self, prepared: Serialization) -> Serialization:
-        """Return the serialization with the place of each item."""
+    def mark(self, prepared: Serialization, *, each: bool) -> Serialization:
+        """Return the serialization with the place of each item, or of the last of each chunk."""
         chunk, keys = prepared.chunk, prepared.keys
         token = self._tokens.make
         hidden = {term.path for term in self._terms} - {*_shown(prepared.plan)}
@@ -127,7 +127,7 @@ class Places:
 
         def placed(rows: list[Any]) -> Placed:
             # Before the project's fields can change the objects.
-            found = keys(rows)
+            found = keys(rows if each else rows[-1:])
             return Placed(cast("Items", chunk(rows)), found, make)
 
         return replace(prepared, chunk=placed)

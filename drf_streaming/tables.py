@@ -68,14 +68,14 @@ class Table:
 
 @dataclass(slots=True, frozen=True)
 class Placed:
-    """Items with the place of each in the order of the list."""
+    """Items with their places in the order of the list: of each, or of the last one only."""
 
     items: Sequence[Any] | Table
     keys: Sequence[tuple[Any, ...]]
     token: Callable[[tuple[Any, ...]], bytes]
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.items)
 
 
 def values(column: Column) -> Sequence[Any]:
