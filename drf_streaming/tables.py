@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
 
-from msgspec import UNSET
+import msgspec
+from msgspec import UNSET, UnsetType
 
 
 @dataclass(slots=True, frozen=True)
 class Native:
     """Values that are written as what they are: text, whole numbers, true, false and None.
 
-    Shape: with `text`, values of one class that JSON writes as that text of theirs, or None.
+    Shape: with `as_text`, values of a class that JSON has no type for, and writes as text.
     """
 
     values: Sequence[Any]
-    text: Callable[[Any], str] | None = None
+    as_text: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -81,8 +82,8 @@ class Placed:
 def values(column: Column) -> Sequence[Any]:
     """Return the values of a column as items hold them."""
     match column:
-        case Native(found, text):
-            return found if text is None else texts(found, text)
+        case Native(found, as_text):
+            return texts(found) if as_text else found
         case Values(found):
             return found
         case Nested(table, present):
@@ -90,9 +91,12 @@ def values(column: Column) -> Sequence[Any]:
     return grouped(values(column.column), column.counts)
 
 
-def texts(found: Sequence[Any], text: Callable[[Any], str]) -> list[Any]:
-    """Return the text of each value that has one."""
-    return [value if value is None or value is UNSET else text(value) for value in found]
+def texts(found: Sequence[Any]) -> list[Any]:
+    """Return the text that JSON writes for each value that has one."""
+    if UnsetType in map(type, found):
+        return [value if value is UNSET else msgspec.to_builtins(value) for value in found]
+    made: list[Any] = msgspec.to_builtins(found)
+    return made
 
 
 def spread(found: Sequence[Any], present: Sequence[bool] | None) -> Sequence[Any]:

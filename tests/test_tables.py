@@ -50,7 +50,7 @@ def plain_columns(rows: int, values: st.SearchStrategy[Any]) -> st.SearchStrateg
 
     return (
         of(natives).map(Native)
-        | of(st.none() | st.dates()).map(lambda found: Native(found, date.isoformat))
+        | of(st.none() | st.dates()).map(lambda found: Native(found, as_text=True))
         | of(st.floats(allow_nan=False, allow_infinity=False)).map(Values)
         | of(values).map(Values)
     )
@@ -92,7 +92,7 @@ def test_items_are_those_of_the_columns():
     table = Table(
         ("text", "either", "nested", "list"),
         [
-            Native([date(2013, 1, 1), None, None], date.isoformat),
+            Native([date(2013, 1, 1), None, None], as_text=True),
             Values([UNSET, 1.5, None]),
             Nested(inner, [True, False, True]),
             Many(Nested(inner), [0, 2, 0]),

@@ -97,7 +97,7 @@ def _big_integer(field: Any) -> Fast | None:
 def _uuid(field: drf.UUIDField) -> Fast | None:
     if field.uuid_format != "hex_verbose":
         return None
-    return Fast(frozenset({UUID}), partial(Native, text=str), "none")
+    return Fast(frozenset({UUID}), partial(Native, as_text=True), "none")
 
 
 def _decimal(field: drf.DecimalField) -> Fast | None:
@@ -138,11 +138,11 @@ def _datetime(field: drf.DateTimeField) -> Fast | None:
         zone = field.timezone if hasattr(field, "timezone") else field.default_timezone()
         found = set(map(attrgetter("tzinfo"), present))
         if zone is None:
-            return Native(values, datetime.isoformat) if found <= {None} else None
+            return Native(values, as_text=True) if found <= {None} else None
         if None in found:
             return None
         if found <= UTC_ZONES and zone in UTC_ZONES:
-            return Native(values, _utc_text)
+            return Native(values, as_text=True)
         try:
             moved = _mapped(methodcaller("astimezone", zone), values)
         except OverflowError:
@@ -157,14 +157,10 @@ def _text(moment: datetime) -> str:
     return text[:-6] + "Z" if text.endswith("+00:00") else text
 
 
-def _utc_text(moment: datetime) -> str:
-    return moment.isoformat()[:-6] + "Z"
-
-
 def _date(field: drf.DateField) -> Fast | None:
     if not _is_iso(field, api_settings.DATE_FORMAT):
         return None
-    return Fast(frozenset({date}), partial(Native, text=date.isoformat), "none")
+    return Fast(frozenset({date}), partial(Native, as_text=True), "none")
 
 
 def _time(field: drf.TimeField) -> Fast | None:
@@ -181,7 +177,8 @@ def _choice(field: drf.ChoiceField) -> Fast:
 
 
 def _mapped(function: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
-    if None in values:
+    # Some classes, Decimal among them, take long to find out that a value is not equal to None.
+    if NoneType in map(type, values):
         return [None if value is None else function(value) for value in values]
     return [*map(function, values)]
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Any
 
 from msgspec import UNSET
@@ -40,6 +40,8 @@ class CSVRecords:
     _FORMULA_STARTS = frozenset("=+-@\t\r")
     _SAME = frozenset({int, Decimal, NoneType})
     _TEXT = frozenset({str, NoneType})
+    _FLAGS = frozenset({bool, NoneType})
+    _WORDS: Mapping[Any, str | None] = MappingProxyType({True: "true", False: "false", None: None})
     _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
     def __init__(
@@ -109,9 +111,12 @@ class CSVRecords:
 
     def _cells(self, found: Sequence[Any]) -> Sequence[Any]:
         """Return the cells of a column; most hold nothing that a cell would change."""
-        if self._SAME.issuperset(map(type, found)):
+        types = {*map(type, found)}
+        if types <= self._SAME:
             return found
-        if self._TEXT.issuperset(map(type, found)):
+        if types <= self._FLAGS:
+            return [*map(self._WORDS.__getitem__, found)]
+        if types <= self._TEXT:
             starts = set(map(itemgetter(slice(1)), filter(None, found)))
             if not self._guard_formulas or starts.isdisjoint(self._FORMULA_STARTS):
                 return found
