@@ -29,7 +29,7 @@ class Command(BaseCommand):
             "--sizes",
             type=int,
             nargs="*",
-            default=[10_000, 1_000_000],
+            default=[100, 10_000, 1_000_000],
             help="rows of further lists, for some",
         )
         parser.add_argument(
