@@ -2,6 +2,7 @@ import random
 import re
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,10 @@ class Command(BaseCommand):
             if re.search(options["only"], str(subject))
         ]
         self.prepare(work, urls)
-        measures = [*self.measure(work, urls, rounds)]
+        measures: list[Measure] = []
+        # Ctrl-C ends it with what is measured by then.
+        with suppress(KeyboardInterrupt):
+            measures.extend(self.measure(work, urls, rounds))
         results = summarize(measures)
         tables = report.tables(results, rows)
         self.stdout.write(tables)
