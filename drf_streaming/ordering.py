@@ -257,7 +257,7 @@ def _field(model: type[Model], name: str) -> Any:
         field = model._meta.get_field(name)
     except FieldDoesNotExist:
         raise NoPlace(f"it is ordered by {name}, which is no field of {model.__name__}") from None
-    if not getattr(field, "column", None):
+    if field.many_to_many or not field.concrete:
         raise NoPlace(f"it is ordered by {name}, which is no column of {model.__name__}")
     return field
 

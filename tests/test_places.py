@@ -173,9 +173,10 @@ def test_rows_are_in_the_order_of_the_queryset(order_by: list[Any]):
     rows = things(*order_by)
     found = [json.loads(row)["id"] for _, row in get(Hidden, rows).rows]
     # Rows that the order does not tell apart may be in any.
-    keys = [*rows.values_list(*map(named, order_by), "id")]
-    by_id = {row[-1]: row[:-1] for row in keys}
-    assert [by_id[pk] for pk in found] == [row[:-1] for row in keys]
+    names = [named(each) for each in order_by]
+    keys = [{name: row[name] for name in names} for row in rows.values(*names)]
+    by_id = {row["id"]: {name: row[name] for name in names} for row in rows.values(*names, "id")}
+    assert [by_id[pk] for pk in found] == keys
 
 
 def named(term: Any) -> str:
