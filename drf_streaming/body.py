@@ -92,8 +92,6 @@ class Body:
     def _records(self, items: Items | Placed) -> bytes:
         if not isinstance(items, Placed):
             return self._join(self._encoder.records(items))
-        if not items.keys:
-            return b""
         last = items.keys[-1]
         records = self._encoder.records(items.items)
         self._place = lambda: items.token(last).decode()

@@ -159,8 +159,30 @@ def _check(queryset: QuerySet[Any]) -> None:
         raise NoPlace("it is sliced")
     if query.distinct_fields:
         raise NoPlace("it is distinct() by some fields")
-    if query.extra_order_by:
-        raise NoPlace("it is ordered by extra()")
+    if query.extra_order_by or query.extra_tables:
+        raise NoPlace("it is ordered by, or joins tables by, extra()")
+    _check_once(query)
+
+
+def _check_once(query: Any) -> None:
+    """Refuse a query that may give one object several times, which no key tells apart."""
+    many: set[str] = set()
+    for alias, join in query.alias_map.items():
+        if query.alias_refcount.get(alias) and (
+            join.parent_alias in many or _leads_to_many(getattr(join, "join_field", None))
+        ):
+            many.add(alias)
+    if many and not (query.distinct or query.group_by):
+        raise NoPlace("it joins a relation to many without distinct()")
+    for name, annotation in query.annotations.items():
+        if not annotation.contains_aggregate and any(
+            getattr(each, "alias", None) in many for each in annotation.flatten()
+        ):
+            raise NoPlace(f"{name} is of a relation to many")
+
+
+def _leads_to_many(field: Any) -> bool:
+    return bool(getattr(field, "multiple", False) or getattr(field, "one_to_many", False))
 
 
 def _terms(queryset: QuerySet[Any]) -> Iterator[Term]:

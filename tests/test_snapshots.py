@@ -201,6 +201,7 @@ class TestOnPostgreSQL:
             "status": 500,
             "title": "Internal Server Error",
             "rows": len(items),
+            "resume": mark["resume"],
         }
         assert [record.name for record in caplog.records] == ["drf_streaming"]
         response.close()
