@@ -8,6 +8,8 @@ from django.db import Error, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
 
+from drf_streaming import loaders
+
 # What makes a transaction read-only, and what has to be undone after it.
 _READ_ONLY = {
     "oracle": ("SET TRANSACTION READ ONLY", ""),
@@ -117,6 +119,7 @@ class _Own:
                 self._begun = True
                 self._own.ensure_connection()
                 _declare_read_only(self._own, True)
+                loaders.load_moments_fast(self._own)
                 self._transaction.__enter__()
                 self._execute(self._begin)
             yield
