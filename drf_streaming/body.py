@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, closing
+from functools import partial
 from http.client import responses
 from typing import Any, Literal
 
@@ -12,15 +13,17 @@ from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.http import Http404
 from rest_framework.exceptions import APIException, NotFound, PermissionDenied
 
+from drf_streaming import bridge
 from drf_streaming.encoders import Encoder, Items
-from drf_streaming.exceptions import TooManyRows
+from drf_streaming.exceptions import TimedOut, TooManyRows
 from drf_streaming.framing import Framing, Records
+from drf_streaming.interrupts import Interruptible, Steps
 from drf_streaming.tables import Placed
 
 logger = logging.getLogger("drf_streaming")
 
 OnError = Literal["cut", "close"]
-Chunks = Generator[Items | Placed]
+Chunks = Generator[Items | Placed] | Steps[Items | Placed]
 AsyncChunks = AsyncGenerator[Items | Placed]
 
 
@@ -28,7 +31,9 @@ class Body:
     """Write one stream: its opening with the first items, its end or its failure.
 
     Shape: `marks` is how many rows there are between two marks; with 1 there is one at the end,
-        with 0 none. `resume` is the place that the stream continues from.
+        with 0 none. `resume` is the place that the stream continues from. `count` returns the
+        number of rows of the whole list, where the request wants to know it; once the stream is
+        open, that is the `total`. `rows` is how many are written.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class Body:
         max_rows: int | None = None,
         marks: int = 0,
         resume: str | None = None,
+        count: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._framing = framing
         self._encoder = encoder
@@ -47,20 +53,27 @@ class Body:
         self._max_rows = max_rows
         self._opened = False
         self._first = True
-        self._rows = 0
+        self.rows = 0
         self._marks = marks
+        self._count = count
+        self.total: int | None = None
         self._marked = 0
         self._place: Callable[[], str | None] = lambda: resume
 
+    @property
+    def goes_on(self) -> bool:
+        """Tell whether clients come back by themselves, for what follows the last row they have."""
+        return self._opened and self._framing.identified and self._place() is not None
+
     def write(self, items: Items | Placed) -> bytes:
         """Return the block of these items; the first one opens the stream."""
-        rows = self._rows + len(items)
+        rows = self.rows + len(items)
         if self._max_rows is not None and rows > self._max_rows:
             raise TooManyRows(rows, self._max_rows, exact=False)
         opening = b"" if self._opened else self._open()
         block = opening + self._records(items)
         self._opened = True
-        self._rows = rows
+        self.rows = rows
         if self._marks > 1 and rows - self._marked >= self._marks:
             block += self._mark("mark")
             self._marked = rows
@@ -70,7 +83,7 @@ class Body:
         """Return what a complete stream ends with."""
         opening = b"" if self._opened else self.write([])
         end = self._mark("end") if self._marks else b""
-        return opening + end + self._framing.finish(self._rows)
+        return opening + end + self._framing.finish(self.rows)
 
     def fail(self, error: Exception) -> bytes:
         """Log the failure and return what marks it.
@@ -81,13 +94,15 @@ class Body:
             return b""
         problem = {**_problem(error), **self._state()}
         level = logging.ERROR if problem["status"] >= 500 else logging.WARNING
-        logger.log(level, "A stream was broken off after %d rows", self._rows, exc_info=error)
+        logger.log(level, "A stream was broken off after %d rows", self.rows, exc_info=error)
         if self._on_error == "close":
-            return self._framing.finish(self._rows)
+            return self._framing.finish(self.rows)
         return self._framing.fail(_dumps(problem))
 
     def _open(self) -> bytes:
-        return self._framing.opening + self._join(self._encoder.header())
+        # Here, so that it is of the same snapshot as the rows.
+        self.total = self._count()
+        return self._framing.open(self.total) + self._join(self._encoder.header())
 
     def _records(self, items: Items | Placed) -> bytes:
         if not isinstance(items, Placed):
@@ -104,8 +119,9 @@ class Body:
 
     def _state(self) -> dict[str, Any]:
         """Return how far the stream has come."""
-        place = self._place()
-        return {"rows": self._rows} | ({} if place is None else {"resume": place})
+        known = {"total": self.total, "resume": self._place()}
+        told = {name: value for name, value in known.items() if value is not None}
+        return {"rows": self.rows, **told}
 
     def _join(self, records: Records) -> bytes:
         block = self._framing.join(records, first=self._first)
@@ -121,7 +137,7 @@ def _problem(error: Exception) -> dict[str, Any]:
     """Describe a failure without a word of the exception's own."""
     status = _status(error)
     problem = {"$stream": "error", "status": status, "title": responses.get(status, "Error")}
-    if isinstance(error, TooManyRows):
+    if isinstance(error, TooManyRows | TimedOut):
         problem["detail"] = str(error.detail)
     return problem
 
@@ -144,6 +160,8 @@ def blocks(body: Body, chunks: Chunks) -> Generator[bytes]:
             for items in chunks:
                 yield body.write(items)
         except Exception as error:
+            if isinstance(error, TimedOut) and body.goes_on:
+                return
             if mark := body.fail(error):
                 yield mark
             raise
@@ -178,21 +196,55 @@ def _is_cancelled() -> bool:
 
 
 class Started:
-    """Hold blocks of which the first is there already, so that its errors are the caller's."""
+    """Hold blocks of which the first is there already, so that its errors are the caller's.
 
-    def __init__(self, rest: Generator[bytes]) -> None:
-        self._first: bytes | None = next(rest, b"")
+    Shape: where the first says that the list is `short`, the others are there as well, and all
+        together are the `whole`.
+    """
+
+    whole: bytes | None = None
+
+    def __init__(
+        self,
+        rest: Generator[bytes] | Interruptible,
+        short: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._rest = rest
+        start: Callable[[], tuple[bytes, bool]] = partial(_start, rest, short)
+        if isinstance(rest, Interruptible):
+            start = partial(bridge.take, start, rest.interrupt)
+        try:
+            self._first: bytes | None
+            self._first, complete = start()
+            self.whole = self._first if complete else None
+        except BaseException:
+            # It may have come to its end, and the client have left all the same.
+            rest.close()
+            raise
 
     def __iter__(self) -> "Started":
         return self
 
     def __next__(self) -> bytes:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        return next(self._rest)
+        if self._first is None:
+            return next(self._rest)
+        first, self._first = self._first, None
+        return first
+
+    def interrupt(self) -> None:
+        """Break off the step that makes the next block, where it can be; any thread may call it."""
+        if isinstance(self._rest, Interruptible):
+            self._rest.interrupt()
 
     def close(self) -> None:
         """Close the blocks that are left."""
         self._rest.close()
+
+
+def _start(
+    blocks: Generator[bytes] | Interruptible, short: Callable[[], bool]
+) -> tuple[bytes, bool]:
+    """Return the first block, or all of them, and whether it is all."""
+    first = next(blocks, b"")
+    complete = short()
+    return b"".join([first, *blocks]) if complete else first, complete

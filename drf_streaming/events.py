@@ -8,6 +8,8 @@ from typing import Any
 
 LAST_EVENT_ID = "Last-Event-ID"
 END_ID = "~end"
+# What an event is called that names no `event`.
+MESSAGE = "message"
 
 # https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 # Only these end a line; str.splitlines() knows more, and would break data apart.

@@ -29,5 +29,18 @@ class Gone(APIException):
     )
 
 
+class TimedOut(APIException):
+    """Break off a stream that takes longer than the view allows."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "timed_out"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"A stream may take {seconds:g} seconds here. Ask for the rest after the last row, "
+            "where the list has places, or for fewer rows."
+        )
+
+
 class UnknownColumn(ValueError):
     """Refuse an item that CSV could only write by losing a value."""

@@ -6,14 +6,24 @@ from typing import Any
 from django.http import HttpRequest
 from rest_framework.viewsets import ViewSetMixin
 
-from drf_streaming import serialization
+from drf_streaming import sources
 from drf_streaming.columns.plan import Collect, Entry, Join, Plan, Read
+from drf_streaming.framing import NDJSON
 from drf_streaming.mixins import StreamingListMixin
+from drf_streaming.reading import Reading
 
-GRADES = {
+_GRADES = {
     "columns": "from columns: no object is made",
     "objects": "from objects of the model",
     "DRF": "by DRF, object by object",
+}
+_SOURCES = {
+    "cursor": "through a cursor",
+    "keyset": "by the place of each row, chunk after chunk",
+}
+_MOMENTS = {
+    "cursor": "in one snapshot",
+    "keyset": "as the rows then are",
 }
 
 
@@ -22,10 +32,12 @@ def explain(view_class: type[StreamingListMixin], request: HttpRequest | None = 
 
     Shape: without a request, an anonymous one for the list with no query.
     """
-    prepared = _prepared(view_class, request or _plain_request())
-    lines = [f"{view_class.__module__}.{view_class.__qualname__}: {GRADES[prepared.grade]}"]
+    reading = _reading(view_class, request or _plain_request())
+    prepared = reading.prepare(NDJSON)
+    lines = [f"{view_class.__module__}.{view_class.__qualname__}: {_GRADES[prepared.grade]}"]
     lines += [f"  because {prepared.reason}"] if prepared.reason else []
     lines += [f"  {prepared.advice}"] if prepared.advice else []
+    lines += [*_source(reading)]
     if prepared.plan is not None:
         lines += ["", *_table(prepared.plan)]
     return "\n".join(lines)
@@ -38,15 +50,26 @@ def _plain_request() -> HttpRequest:
     return request
 
 
-def _prepared(view_class: type[Any], request: HttpRequest) -> serialization.Serialization:
+def _reading(view_class: type[Any], request: HttpRequest) -> Reading:
     view = view_class()
     if isinstance(view, ViewSetMixin):
         view.action_map = {"get": "list"}
     view.setup(request)
     view.format_kwarg = None
     view.request = view.initialize_request(request)
-    rows = view.filter_queryset(view.get_queryset())
-    return serialization.prepare(view.get_serializer(rows, many=True), rows)
+    rows = sources.rows_of(view.filter_queryset(view.get_queryset()))
+    source, isolation = view.get_stream_source(), view.get_stream_isolation()
+    return Reading(rows, view.get_serializer(rows, many=True), view, source, isolation)
+
+
+def _source(reading: Reading) -> Iterator[str]:
+    if reading.choice is not None:
+        source, moment = _SOURCES[reading.choice.source], _MOMENTS[reading.choice.source]
+        if reading.isolation is not None:
+            moment = "in one snapshot with all that is read beside the rows"
+        yield f"  read {source}, {moment}, since {reading.choice.reason}"
+    if reading.places is None:
+        yield f"  cannot be continued, since {reading.refusal}"
 
 
 def _table(plan: Plan) -> Iterator[str]:

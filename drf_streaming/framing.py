@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 
@@ -18,6 +19,8 @@ class Framing:
 
     content_type: str
     opening: bytes = b""
+    announcing: bytes = b""
+    """Written after the opening where the number of rows is known, which is `%d`."""
     before: bytes = b""
     between: bytes = b""
     after: bytes = b""
@@ -29,6 +32,8 @@ class Framing:
     """Whether marks may stand between the records."""
     identified: bool = False
     """Whether each record may have an id, as server-sent events do."""
+    heartbeat: bytes = b""
+    """What may stand between records while none comes, or nothing."""
     headers: tuple[tuple[str, str], ...] = ()
     compressible: bool = True
 
@@ -36,6 +41,12 @@ class Framing:
     def has_places(self) -> bool:
         """Tell whether a stream says where in the list it is."""
         return self.marked or self.identified
+
+    def open(self, total: int | None) -> bytes:
+        """Return what a stream begins with, of so many rows if that is known."""
+        if total is None or not self.announcing:
+            return self.opening
+        return self.opening + self.announcing % total
 
     def join(self, records: Records, *, first: bool) -> bytes:
         """Return the block that holds these records."""
@@ -88,9 +99,12 @@ JSON_SEQ = Framing(
 CSV = Framing("text/csv; charset=utf-8", after=b"\r\n")
 
 SSE_RETRY = 3000
+# A comment. No blank line after it: some clients would take it for an empty event.
+SSE_HEARTBEAT = b":\n"
 
 
 # https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+@lru_cache
 def sse(*, retry: int | None = SSE_RETRY, whole_events: bool = False) -> Framing:
     """Return the framing of server-sent events.
 
@@ -99,13 +113,14 @@ def sse(*, retry: int | None = SSE_RETRY, whole_events: bool = False) -> Framing
     """
     return Framing(
         "text/event-stream",
-        # No blank line after these: some clients would take it for an empty event.
-        opening=(b"" if retry is None else b"retry: %d\n" % retry) + b":\n",
+        opening=(b"" if retry is None else b"retry: %d\n" % retry) + SSE_HEARTBEAT,
+        announcing=b': {"total":%d}\n',
         before=b"" if whole_events else b"data: ",
         after=b"" if whole_events else b"\n\n",
         end=b"" if whole_events else b'event: end\nid: ~end\ndata: {"rows":%d}\n\n',
         problem=(b"event: problem\ndata: ", b"\n\n"),
         identified=not whole_events,
+        heartbeat=SSE_HEARTBEAT,
         headers=(("Cache-Control", "no-cache, no-transform"),),
         compressible=False,
     )

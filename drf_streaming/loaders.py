@@ -8,15 +8,21 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 _DJANGOS = "django.db.backends.postgresql.psycopg_any"
 
 
+def is_psycopg_3(connection: Any) -> bool:
+    """Tell whether this is a connection that psycopg 3 has opened."""
+    # psycopg 2 has no adapters.
+    return connection.vendor == "postgresql" and hasattr(connection.connection, "adapters")
+
+
 def load_moments_fast(connection: BaseDatabaseWrapper) -> None:
     """Let psycopg alone load moments in UTC; Django's loader, in Python, would replace UTC by UTC.
 
     Shape: nothing is changed where the connection or Django has another time zone, where somebody
         has a loader of their own, and with other drivers.
     """
-    driver: Any = connection.connection
-    if connection.vendor != "postgresql" or not hasattr(driver, "adapters"):
+    if not is_psycopg_3(connection):
         return
+    driver: Any = connection.connection
     database: Any = connection.Database  # type: ignore[attr-defined]
     kind, text = database.adapters.types["timestamptz"].oid, database.pq.Format.TEXT
     found = driver.adapters.get_loader(kind, text)

@@ -1,10 +1,10 @@
 """`StreamingListMixin`: the one place that sees the whole line."""
 
 import inspect
-from collections.abc import AsyncIterable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.module_loading import import_string
@@ -13,15 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from drf_streaming import negotiation, places, serialization, settings, snapshots, sources
-from drf_streaming.body import Started, ablocks, blocks
+from drf_streaming import negotiation, parameters, serialization, settings, sources
+from drf_streaming.body import ablocks
 from drf_streaming.bridge import RequestContext
-from drf_streaming.events import END_ID
-from drf_streaming.ordering import NoPlace
-from drf_streaming.places import Places, Start
-from drf_streaming.renderers import BaseStreamingRenderer, SSERenderer
-from drf_streaming.responses import StreamResponse
-from drf_streaming.serialization import Serialization
+from drf_streaming.parameters import Start
+from drf_streaming.reading import Reading
+from drf_streaming.renderers import BaseStreamingRenderer
+from drf_streaming.stream_response import StreamResponse
 
 if TYPE_CHECKING:
     from rest_framework.mixins import ListModelMixin
@@ -40,13 +38,16 @@ class StreamingListMixin(_View):
 
     Shape: `stream_actions` are the actions of a viewset that can stream; a view without actions
         streams its GET.
-    Unit: `stream_chunk_size` and `stream_max_rows` are in rows.
+    Unit: `stream_chunk_size` and `stream_max_rows` are in rows, `stream_timeout` in seconds.
     """
 
     streaming_renderer_classes: Sequence[type[BaseStreamingRenderer] | str] | None = None
     stream_actions: Sequence[str] = ("list", "alist")
     stream_chunk_size: int | None = None
+    stream_isolation: str | None = None
     stream_max_rows: int | None = None
+    stream_source: str | None = None
+    stream_timeout: float | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -68,10 +69,25 @@ class StreamingListMixin(_View):
         size: int = self.stream_chunk_size or settings.get("CHUNK_SIZE")
         return size
 
+    def get_stream_isolation(self) -> str | None:
+        """Return "repeatable read" for a stream of one moment, or None for the database's own."""
+        isolation: str | None = self.stream_isolation or settings.get("ISOLATION")
+        return isolation
+
     def get_stream_max_rows(self) -> int | None:
         """Return how many rows one stream may have, or None for no limit."""
         limit: int | None = self.stream_max_rows
         return settings.get("MAX_ROWS") if limit is None else limit
+
+    def get_stream_source(self) -> str:
+        """Return "cursor", "keyset", or "auto" for what the database and the order allow."""
+        source: str = self.stream_source or settings.get("SOURCE")
+        return source
+
+    def get_stream_timeout(self) -> float | None:
+        """Return how many seconds one stream may take, or None for no limit."""
+        timeout: float | None = self.stream_timeout
+        return settings.get("TIMEOUT") if timeout is None else timeout
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """Stream the list where a stream is asked for; else list it as before."""
@@ -105,20 +121,23 @@ class StreamingListMixin(_View):
         renderer = self._stream_renderer()
         if renderer is None:
             return self._ordinary(rows, serializer_class)
-        start = places.start_of(self.request, events=isinstance(renderer, SSERenderer))
-        if start is not None and start.token == END_ID:
+        start = parameters.start_of(self.request, events=renderer.framing.identified)
+        if start is not None and start.is_end:
             # https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
             # A browser comes back after the end of every stream; 204 tells it to stay away.
             sources.close(rows)
             return Response(status=204)
         context = RequestContext()
+        content: Any = iter(())
         if self.request.method == "HEAD":
+            total = sources.count(rows) if parameters.counts(self.request) else None
             sources.close(rows)
-            content: Any = iter(())
         else:
             serializer = self._serializer(rows, serializer_class)
-            content = context.run(self._blocks, renderer, rows, serializer, start)
-        headers = renderer.get_headers(self.get_view_name())
+            content, total = context.run(self._blocks, renderer, rows, serializer, start)
+        headers = {**renderer.get_headers(self.get_view_name())}
+        if total is not None:
+            headers["X-Total-Count"] = str(total)
         response = StreamResponse(content, renderer.framing, context=context, headers=headers)
         response.close_with(self.request._request)
         return response
@@ -131,30 +150,39 @@ class StreamingListMixin(_View):
 
     def streams(self) -> bool:
         """Tell whether the action of this request is one that streams."""
-        if hasattr(self, "action_map"):
+        if getattr(self, "action_map", None):
             return self.action in self.stream_actions
         return self.request.method in ("GET", "HEAD")
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """Let DRF know of the streaming formats where the action streams."""
         initialized = super().initialize_request(request, *args, **kwargs)
+        if self.request is None:
+            # A generator of schemas makes the request when the view is there already.
+            self.request = initialized
         if self.streams():
             # `Vary` and the menu of the browsable API are made of this attribute.
-            added = [type(each) for each in self.get_streaming_renderers() if each.negotiated]
-            self.renderer_classes = [*self.renderer_classes, *added]
+            listed = [each.listed() for each in self.get_streaming_renderers()]
+            self.renderer_classes = [*self.renderer_classes, *filter(None, listed)]
         return initialized
 
     def perform_content_negotiation(
         self, request: Request, force: bool = False
     ) -> tuple[BaseRenderer, str]:
         """Choose a streaming renderer, or leave the choice to DRF."""
-        if self.streams():
+        if self.streams() or self._refuses(request):
             try:
                 return self._negotiate(request)
             except Exception:
                 if not force:
                     raise
         return super().perform_content_negotiation(request, force)
+
+    def _refuses(self, request: Request) -> bool:
+        """Tell whether the method is none of this URL, where another one streams."""
+        actions = getattr(self, "action_map", None)
+        elsewhere = actions is None or {*actions.values()} & {*self.stream_actions}
+        return request.method not in self.allowed_methods and bool(elsewhere)
 
     def _negotiate(self, request: Request) -> tuple[BaseRenderer, str]:
         streaming = self.get_streaming_renderers()
@@ -196,55 +224,32 @@ class StreamingListMixin(_View):
         rows: AnyRows,
         serializer: BaseSerializer[Any] | None,
         start: Start | None,
-    ) -> Any:
-        limit, marks = self.get_stream_max_rows(), places.marks_of(self.request)
-        body = renderer.begin(serializer, max_rows=limit, marks=marks, resume=start and start.token)
+    ) -> tuple[Any, int | None]:
+        limit, marks = self.get_stream_max_rows(), parameters.marks_of(self.request)
+        counted = parameters.counts(self.request)
+        options: dict[str, Any] = {"max_rows": limit, "marks": marks}
         if not isinstance(rows, Iterable):
             if start is not None:
                 raise start.refusal("This list cannot be continued: its rows are no queryset.")
-            return ablocks(body, serialization.aitems(serializer, sources.achunks(rows)))
-        prepared = self._prepared(renderer, rows, serializer, start)
-        size = self.get_stream_chunk_size()
-        chunks = sources.chunks(prepared.rows, min(size, marks) if marks > 1 else size, limit)
-        content: Generator[bytes] = blocks(body, serialization.items(prepared, chunks))
-        if sources.is_query(rows):
-            content = snapshots.within(rows.db, content)
-        return Started(content)
-
-    def _prepared(
-        self,
-        renderer: BaseStreamingRenderer,
-        rows: Iterable[Any],
-        serializer: BaseSerializer[Any] | None,
-        start: Start | None,
-    ) -> Serialization:
-        """Decide how the rows are serialized, and where each has its place if it has one."""
-        if start is None and not renderer.framing.has_places:
-            return serialization.prepare(serializer, rows)
-        try:
-            if not serialization.is_row_by_row(serializer):
-                raise NoPlace("its serializer represents the list as a whole")
-            found = Places(rows, self)
-            wanted = found.rows if start is None else found.after(start)
-            prepared = serialization.prepare(serializer, wanted, found.names)
-            return found.mark(prepared, each=renderer.framing.identified)
-        except NoPlace as error:
-            if start is not None:
-                raise start.refusal(f"This list cannot be continued: {error}.") from error
-            return serialization.prepare(serializer, rows)
+            body = renderer.begin(serializer, **options)
+            return ablocks(body, serialization.aitems(serializer, sources.achunks(rows))), None
+        source, isolation = self.get_stream_source(), self.get_stream_isolation()
+        reading = Reading(rows, serializer, self, source, isolation)
+        prepared = reading.prepare(renderer.framing, start)
+        if counted:
+            options["count"] = reading.count
+        body = renderer.begin(serializer, resume=start and start.token, **options)
+        if limit is not None:
+            sources.check_count(prepared.rows, limit)
+        size, timeout = self.get_stream_chunk_size(), self.get_stream_timeout()
+        content = reading.blocks(body, prepared, size, marks=marks, timeout=timeout)
+        return content, body.total
 
     def _ordinary(self, rows: AnyRows, serializer_class: Any) -> Response:
-        if not isinstance(rows, Iterable):
-            rows = async_to_sync(_collect)(rows)
-        elif not (sources.is_query(rows) or isinstance(rows, Sequence)):
-            rows = [*rows]
+        rows = sources.listed(rows)
         paginate = getattr(self, "paginate_queryset", None)
         page = paginate(rows) if paginate else None
         listed = rows if page is None else page
         serializer = self._serializer(listed, serializer_class)
         data = listed if serializer is None else serializer.data
         return Response(data) if page is None else self.get_paginated_response(data)
-
-
-async def _collect(rows: AsyncIterable[Any]) -> Sequence[Any]:
-    return [row async for row in rows]

@@ -12,7 +12,7 @@ from rest_framework.settings import api_settings
 
 from drf_streaming import settings
 
-Choice = tuple[BaseRenderer, str]
+Chosen = tuple[BaseRenderer, str]
 
 
 def by_name(
@@ -20,7 +20,7 @@ def by_name(
     own: Sequence[BaseRenderer],
     streaming: Sequence[BaseRenderer],
     negotiator: BaseContentNegotiation,
-) -> Choice | None:
+) -> Chosen | None:
     """Return what the query parameter asks for, if it is there.
 
     Errors: ValidationError for a name that no renderer has.
@@ -57,14 +57,19 @@ def by_header(
     streaming: Sequence[BaseRenderer],
     negotiator: BaseContentNegotiation,
     suffix: str | None,
-) -> Choice:
-    """Let DRF choose, but give the weights in `Accept` the meaning that DRF does not."""
+) -> Chosen:
+    """Let DRF choose, but give the weights in `Accept` the meaning that DRF does not.
+
+    Shape: a renderer that `Accept` never chooses is offered only where the format is named.
+    """
+    named = _names_format(request, suffix)
+    streaming = [each for each in streaming if named or getattr(each, "negotiated", True)]
     offered = [*own, *streaming]
-    if _reads_accept(negotiator) and not _names_format(request, suffix):
+    if _reads_accept(negotiator) and not named:
         preferred = _preferred(request, offered)
         if preferred is not None:
             offered = [preferred] if preferred in streaming else [*own]
-    choice: Choice = negotiator.select_renderer(request, offered, suffix)
+    choice: Chosen = negotiator.select_renderer(request, offered, suffix)
     return choice
 
 
@@ -92,5 +97,6 @@ def _matches(accepted: MediaType, offered: MediaType) -> bool:
 
 
 def _names_format(request: Request, suffix: str | None) -> bool:
+    """Tell whether a suffix or DRF's own parameter says the format."""
     override = api_settings.URL_FORMAT_OVERRIDE
     return bool(suffix or (override and request.query_params.get(override)))

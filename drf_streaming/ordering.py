@@ -1,54 +1,21 @@
-"""The order of a queryset as terms that say, of any row, which rows come after it."""
+"""The order of a queryset, as the columns that tell the place of each row."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connections
-from django.db.models import (
-    AutoField,
-    BooleanField,
-    CharField,
-    DateField,
-    DecimalField,
-    DurationField,
-    F,
-    Field,
-    FloatField,
-    ForeignKey,
-    GenericIPAddressField,
-    IntegerField,
-    Model,
-    OrderBy,
-    Q,
-    QuerySet,
-    TextField,
-    TimeField,
-    UUIDField,
-)
+from django.db.models import F, Field, FloatField, ForeignKey, Model, OrderBy, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Cast
 from django.db.models.query import ModelIterable
 
-# What equals itself again as a parameter of a query, and goes into a token and back.
-_COMPARABLE = (
-    AutoField,
-    BooleanField,
-    CharField,
-    DateField,
-    DecimalField,
-    DurationField,
-    FloatField,
-    GenericIPAddressField,
-    IntegerField,
-    TextField,
-    TimeField,
-    UUIDField,
-)
-_VALUES = ("to_python", "get_prep_value", "get_db_prep_value")
+from drf_streaming.comparing import NoPlace, check_comparable, check_computed
 
-
-class NoPlace(Exception):
-    """Say why the rows of a list have no place that it could be continued from."""
+# A window function in SQL of the project's own.
+_OVER = re.compile(r"\bover\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +38,24 @@ class Term:
         return f"{'-' if self.descending else ''}{self.path}{nulls}"
 
     @property
+    def compared(self) -> str:
+        """Return what the queryset is ordered by, and compared with."""
+        return self.path if isinstance(self.field, FloatField) else self.name
+
+    @property
+    def value(self) -> Any:
+        """Return what rows have under the name, as it compares.
+
+        A column of single precision holds another number than it shows: 0.1 is not 0.1 there.
+        """
+        found = F(self.path)
+        return Cast(found, FloatField()) if isinstance(self.field, FloatField) else found
+
+    @property
     def order_by(self) -> OrderBy:
-        """Return what the queryset is ordered by."""
+        """Return how the queryset is ordered."""
         return OrderBy(
-            F(self.name),
+            F(self.compared),
             descending=self.descending,
             nulls_first=self.nulls_first or None,
             nulls_last=True if self.nulls_first is False else None,
@@ -84,19 +65,6 @@ class Term:
         """Return the term of the opposite order."""
         nulls_first = None if self.nulls_first is None else not self.nulls_first
         return replace(self, descending=not self.descending, nulls_first=nulls_first)
-
-    def equal(self, value: Any) -> Q:
-        """Return the condition of the rows with this value."""
-        return Q(**{f"{self.name}__isnull": True} if value is None else {self.name: value})
-
-    def beyond(self, value: Any, *, nulls_first: bool) -> Q | None:
-        """Return the condition of the rows that this term alone puts after the value."""
-        if value is None:
-            return Q(**{f"{self.name}__isnull": False}) if nulls_first else None
-        beyond = Q(**{f"{self.name}__{'lt' if self.descending else 'gt'}": value})
-        if self.nullable and not nulls_first:
-            beyond |= Q(**{f"{self.name}__isnull": True})
-        return beyond
 
 
 Terms = tuple[Term, ...]
@@ -122,33 +90,6 @@ def terms(queryset: QuerySet[Any]) -> Terms:
     return tuple(found.values())
 
 
-def ordered(queryset: QuerySet[Any], by: Terms) -> QuerySet[Any]:
-    """Return the queryset in exactly this order, its rows with each term under its name."""
-    made = {term.name: F(term.path) for term in by if term.name != term.path}
-    found: QuerySet[Any] = queryset.annotate(**made).order_by(*(term.order_by for term in by))
-    found.query.standard_ordering = True
-    return found
-
-
-def after(queryset: QuerySet[Any], by: Terms, values: Sequence[Any]) -> QuerySet[Any]:
-    """Return the rows that come after the one with these values, by a condition alone."""
-    largest = connections[queryset.db].features.nulls_order_largest
-    beyond = Q(pk__in=[])
-    equal = Q()
-    for term, value in zip(by, values, strict=True):
-        nulls_first = term.nulls_first
-        if nulls_first is None:
-            nulls_first = largest is term.descending
-        if (further := term.beyond(value, nulls_first=nulls_first)) is not None:
-            beyond |= equal & further
-        equal &= term.equal(value)
-    first, value = by[0], values[0]
-    if value is not None and not first.nullable:
-        # The same again for the first term alone, by which an index finds the place.
-        beyond &= Q(**{f"{first.name}__{'lte' if first.descending else 'gte'}": value})
-    return queryset.filter(beyond)
-
-
 def _check(queryset: QuerySet[Any]) -> None:
     query = queryset.query
     if queryset._iterable_class is not ModelIterable:
@@ -162,6 +103,24 @@ def _check(queryset: QuerySet[Any]) -> None:
     if query.extra_order_by or query.extra_tables:
         raise NoPlace("it is ordered by, or joins tables by, extra()")
     _check_once(query)
+    _check_alone(query)
+
+
+def _check_alone(query: Any) -> None:
+    """Refuse a query that computes over several rows: a condition leaves some of them out."""
+    found = [name for name, each in query.annotations.items() if _is_over_rows(each)]
+    found += [name for name, (sql, _) in query.extra.items() if _OVER.search(sql)]
+    if query.where.contains_over_clause:
+        found.append("a filter")
+    if found:
+        raise NoPlace(f"{found[0]} depends on other rows")
+
+
+def _is_over_rows(annotation: Any) -> bool:
+    if isinstance(annotation, Subquery):
+        return False  # It has rows of its own.
+    own = (each.sql for each in annotation.flatten() if isinstance(each, RawSQL))
+    return annotation.contains_over_clause or any(map(_OVER.search, own))
 
 
 def _check_once(query: Any) -> None:
@@ -220,12 +179,12 @@ def _named(queryset: QuerySet[Any], name: str, *, descending: bool) -> list[Term
     annotation = queryset.query.annotations.get(name)
     if annotation is None:
         return _along(queryset.model, name, descending)
-    if annotation.contains_over_clause:
-        raise NoPlace(f"it is ordered by {name}, which depends on other rows")
     field = annotation.output_field
-    _check_comparable(name, field)
+    check_comparable(name, field)
+    check_computed(name, annotation, field, connections[queryset.db].vendor)
     # Rows do not have what alias() names.
-    selected = name if name in queryset.query.annotation_select else f"{name}_place"
+    shown = name in queryset.query.annotation_select and not isinstance(field, FloatField)
+    selected = name if shown else f"{name}_place"
     return [Term(selected, name, field, descending, nullable=True)]
 
 
@@ -256,7 +215,7 @@ def _along(model: type[Model], path: str, descending: bool) -> list[Term]:
             )
         ]
     name = f"{prefix}{field.attname}"
-    _check_comparable(name, field)
+    check_comparable(name, field)
     # Objects may change, or lack, what they hold; an annotation is as the database gave it.
     alias = f"{name.replace('__', '_')}_place"
     return [Term(alias, name, field, descending, nullable or field.null)]
@@ -268,7 +227,7 @@ def _ordering_of(field: Any) -> Sequence[Any]:
 
 
 def _key(field: Any, *, descending: bool) -> Term:
-    _check_comparable(field.attname, field)
+    check_comparable(field.attname, field)
     return Term(field.attname, field.attname, field, descending, nullable=False)
 
 
@@ -281,18 +240,4 @@ def _field(model: type[Model], name: str) -> Any:
         raise NoPlace(f"it is ordered by {name}, which is no field of {model.__name__}") from None
     if field.many_to_many or not field.concrete:
         raise NoPlace(f"it is ordered by {name}, which is no column of {model.__name__}")
-    return field
-
-
-def _check_comparable(name: str, field: Any) -> None:
-    kind = type(target(field))
-    own = [each for each in _VALUES if not getattr(kind, each).__module__.startswith("django.")]
-    if own or not issubclass(kind, _COMPARABLE) or hasattr(kind, "from_db_value"):
-        raise NoPlace(f"it is ordered by {name}, and {kind.__name__} may not compare as it is")
-
-
-def target(field: Any) -> Any:
-    """Return the field whose values a field has: for a foreign key that of the key."""
-    while isinstance(field, ForeignKey):
-        field = field.target_field
     return field

@@ -1,79 +1,42 @@
-"""Places in a list: which a request continues from, and the tokens of those that it passes."""
+"""Places in a list: what comes after one, and the tokens of those that a stream passes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, cast
 
 from django.db.models import QuerySet
-from rest_framework.exceptions import ValidationError
-from rest_framework.request import Request
 
-from drf_streaming import ordering, settings
+from drf_streaming import keysets, ordering, settings
 from drf_streaming.columns.plan import Join, Plan, Read
-from drf_streaming.events import LAST_EVENT_ID
+from drf_streaming.comparing import NoPlace, target
 from drf_streaming.exceptions import Gone
-from drf_streaming.ordering import NoPlace, Terms
+from drf_streaming.ordering import Terms
+from drf_streaming.parameters import LAST_EVENT_ID_PARAMETER, PARAMETERS, Start
 from drf_streaming.serialization import Items, Serialization
 from drf_streaming.tables import Placed
 from drf_streaming.tokens import InvalidToken, Tokens
-
-LAST_EVENT_ID_PARAMETER = "last_event_id"
-
-
-class Start:
-    """The place that a request wants to continue from.
-
-    Shape: `source` is the header or query parameter that names it.
-    """
-
-    def __init__(self, source: str, token: str) -> None:
-        self.source = source
-        self.token = token
-
-    def refusal(self, reason: str) -> ValidationError:
-        """Return the error that says why this is no place to continue from."""
-        return ValidationError({self.source: [reason]})
-
-
-def start_of(request: Request, *, events: bool) -> Start | None:
-    """Return where a request wants to continue; a header is newer than the URL it comes with."""
-    if events and (token := request.headers.get(LAST_EVENT_ID)):
-        return Start(LAST_EVENT_ID, token)
-    parameters = [LAST_EVENT_ID_PARAMETER] if events else []
-    for parameter in [*parameters, settings.get("AFTER_PARAMETER")]:
-        if token := request.query_params.get(parameter):
-            return Start(parameter, token)
-    return None
-
-
-def marks_of(request: Request) -> int:
-    """Return after how many rows each a request wants a mark; with 1 only at the end.
-
-    Errors: ValidationError for what is no whole number.
-    """
-    parameter = settings.get("MARKS_PARAMETER")
-    wanted = request.query_params.get(parameter, "0")
-    if not (wanted.isascii() and wanted.isdigit()) or len(wanted) > 9:
-        raise ValidationError(
-            {parameter: [f"Expected a whole number of rows, or 1 for the end, got {wanted!r}."]}
-        )
-    return int(wanted)
 
 
 class Places:
     """The places of the rows of one list.
 
-    Shape: `names` are the keys by which rows tell their places, `rows` the rows in their order.
+    Shape: `names` are the keys by which rows tell their places.
     Errors: NoPlace for rows that have none.
     """
 
     def __init__(self, rows: Any, view: Any) -> None:
         if not isinstance(rows, QuerySet):
             raise NoPlace("its rows are no queryset")
-        self._terms: Terms = ordering.terms(rows)
-        self.rows = ordering.ordered(rows, self._terms)
-        self.names = tuple(term.name for term in self._terms)
-        self._tokens = Tokens("\n".join(_binding(view, self._terms)))
+        self.terms: Terms = ordering.terms(rows)
+        self._rows = rows
+        self.names = tuple(term.name for term in self.terms)
+        self._tokens = Tokens("\n".join(_binding(view, self.terms)))
+
+    @cached_property
+    def rows(self) -> "QuerySet[Any]":
+        """The rows in exactly this order."""
+        return keysets.ordered(self._rows, self.terms)
 
     def after(self, start: Start) -> "QuerySet[Any]":
         """Return the rows that come after a place.
@@ -88,9 +51,9 @@ class Places:
                 "This is no place in this list. A place can only be continued from at the same "
                 "URL, with the same filters and ordering."
             ) from None
-        if len(values) < len(self._terms):
+        if len(values) < len(self.terms):
             return self._after_key(values)
-        return ordering.after(self.rows, self._terms, self._parsed(self._terms, values))
+        return keysets.after(self.rows, self.terms, self._parsed(self.terms, values))
 
     def _after_key(self, values: list[Any]) -> "QuerySet[Any]":
         keys = self._keys()
@@ -100,15 +63,15 @@ class Places:
         place = self.rows.filter(**found).values_list(*self.names).first()
         if place is None:
             raise Gone
-        return ordering.after(self.rows, self._terms, place)
+        return keysets.after(self.rows, self.terms, place)
 
     def _keys(self) -> Terms:
         keys = {field.attname for field in self.rows.model._meta.pk_fields}
-        return tuple(term for term in self._terms if term.path in keys)
+        return tuple(term for term in self.terms if term.path in keys)
 
     def _parsed(self, terms: Terms, values: list[Any]) -> list[Any]:
         return [
-            None if value is None else ordering.target(term.field).to_python(value)
+            None if value is None else target(term.field).to_python(value)
             for term, value in zip(terms, values, strict=True)
         ]
 
@@ -116,7 +79,7 @@ class Places:
         """Return the serialization with the place of each item, or of the last of each chunk."""
         chunk, keys = prepared.chunk, prepared.keys
         token = self._tokens.make
-        hidden = {term.path for term in self._terms} - {*_shown(prepared.plan)}
+        hidden = {term.path for term in self.terms} - {*_shown(prepared.plan)}
         own = [self.names.index(term.name) for term in self._keys()]
         if hidden - {term.path for term in self._keys()}:
             # The order tells more than the items do: only the key is given away.
@@ -152,7 +115,7 @@ def _binding(view: Any, terms: Terms) -> Iterator[str]:
     request = view.request
     ours = {
         LAST_EVENT_ID_PARAMETER,
-        *map(settings.get, ("QUERY_PARAMETER", "AFTER_PARAMETER", "MARKS_PARAMETER")),
+        *map(settings.get, PARAMETERS),
         view.settings.URL_FORMAT_OVERRIDE,
     }
     for name, values in sorted(request.query_params.lists()):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from copy import copy
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from django.utils.http import content_disposition_header
@@ -20,23 +21,37 @@ class BaseStreamingRenderer(BaseRenderer):
     """Write items as a stream, and everything else as one answer in the same format.
 
     Shape: `aliases` are media types that ask for this renderer too. With `negotiated = False`
-        only the query parameter chooses it.
+        only the query parameter chooses it, and DRF by the name `listed_format` if it has one.
+        `disposition` is "inline" or "attachment" for a format that browsers save as a file.
     """
 
     framing: ClassVar[Framing]
     aliases: ClassVar[tuple[str, ...]] = ()
     negotiated: ClassVar[bool] = True
+    listed_format: ClassVar[str | None] = None
+    disposition: ClassVar[str | None] = None
     encoder_class: type[json.JSONEncoder] = JSONRenderer.encoder_class
     charset: str | None = None
 
+    @classmethod
+    @lru_cache(maxsize=100)
+    def listed(cls) -> "type[BaseStreamingRenderer] | None":
+        """Return the class that belongs among the renderers of a view, if one does."""
+        if cls.negotiated:
+            return cls
+        if cls.listed_format is None:
+            return None
+        return type(cls.__name__, (cls,), {"format": cls.listed_format})
+
     def under_each_name(self) -> list["BaseStreamingRenderer"]:
-        """Return this renderer once for each media type by which `Accept` may ask for it."""
-        if not self.negotiated:
+        """Return this renderer once for each media type, by the name that DRF knows it by."""
+        name = self.format if self.negotiated else self.listed_format
+        if name is None:
             return []
-        renderers: list[BaseStreamingRenderer] = [self]
-        for media_type in self.aliases:
+        renderers: list[BaseStreamingRenderer] = []
+        for media_type in (self.media_type, *self.aliases):
             alias = copy(self)
-            alias.media_type = media_type
+            alias.format, alias.media_type = name, media_type
             renderers.append(alias)
         return renderers
 
@@ -55,7 +70,11 @@ class BaseStreamingRenderer(BaseRenderer):
 
     def get_headers(self, name: str) -> Mapping[str, str]:
         """Return the headers of a stream that is called so, besides those of the framing."""
-        return {}
+        if self.disposition is None:
+            return {}
+        file_name = f"{slugify(name) or 'export'}.{self.format}"
+        attached = self.disposition == "attachment"
+        return {"Content-Disposition": str(content_disposition_header(attached, file_name))}
 
     def begin(self, serializer: BaseSerializer[Any] | None = None, **options: Any) -> Body:
         """Return one stream of this format, nothing of which is written yet.
@@ -81,8 +100,13 @@ class NDJSONRenderer(BaseStreamingRenderer):
     """Write each item as a line of JSON."""
 
     media_type = "application/x-ndjson"
-    aliases = ("application/ndjson", "application/jsonl", "application/x-jsonlines")
+    aliases: ClassVar[tuple[str, ...]] = (
+        "application/ndjson",
+        "application/jsonl",
+        "application/x-jsonlines",
+    )
     format = "ndjson"
+    disposition = "inline"
     framing = framing.NDJSON
 
 
@@ -94,6 +118,7 @@ class StreamingJSONRenderer(BaseStreamingRenderer):
     framing = framing.JSON
     # Format and media type are those of DRF's own JSON, and stay so.
     negotiated = False
+    listed_format = "json-stream"
 
     def render(
         self,
@@ -118,6 +143,7 @@ class JSONSeqRenderer(BaseStreamingRenderer):
 
     media_type = "application/json-seq"
     format = "json-seq"
+    disposition = "inline"
     framing = framing.JSON_SEQ
 
 
@@ -127,6 +153,7 @@ class CSVRenderer(BaseStreamingRenderer):
     media_type = "text/csv"
     format = "csv"
     charset = "utf-8"
+    disposition = "attachment"
     framing = framing.CSV
     guard_formulas = True
 
@@ -141,11 +168,6 @@ class CSVRenderer(BaseStreamingRenderer):
             nested=[path for path, nested in fields if nested],
             guard_formulas=self.guard_formulas,
         )
-
-    def get_headers(self, name: str) -> Mapping[str, str]:
-        """Let a browser save the stream as a file."""
-        file_name = f"{slugify(name) or 'export'}.csv"
-        return {"Content-Disposition": str(content_disposition_header(True, file_name))}
 
 
 def _has_its_fields(serializer: object) -> bool:

@@ -1,126 +1,63 @@
 """Responses that stream any iterable, sync or async, under WSGI and ASGI alike."""
 
 import json
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Generator,
-    Iterable,
-    Iterator,
-    Mapping,
-)
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
 from contextlib import closing
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
-import django
 from django.core.serializers.json import DjangoJSONEncoder
-from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
 from drf_streaming import bridge, framing, settings, snapshots, sources
-from drf_streaming.body import Body, Chunks, OnError, ablocks, blocks
+from drf_streaming.body import Body, OnError, ablocks, blocks
 from drf_streaming.encoders import CSVRecords, EventRecords, JSONRecords
 from drf_streaming.events import SSEEvent
 from drf_streaming.framing import SSE_RETRY, Framing
+from drf_streaming.interrupts import Interruptible, Steps
+from drf_streaming.stream_response import Options, StreamResponse
+
+# One for all streams: Django's encoder keeps nothing from one value for the next.
+_EVENTS = EventRecords(JSONRecords(DjangoJSONEncoder))
+# Stands for what the settings say.
+AS_SET: Any = object()
 
 AnyIterable = Iterable[Any] | AsyncIterable[Any]
 
-# Before 6.1, GZipMiddleware holds sync streams back, and before 6.0 it cuts async ones into
-# members of which many clients read the first only.
-GZIP_STREAMS = django.VERSION >= (6, 1)
 
-
-class StreamResponse(StreamingHttpResponse):
-    """Send blocks of one framing, step by step on every server."""
-
-    def __init__(
-        self,
-        content: Iterator[bytes] | AsyncIterator[bytes],
-        framing: Framing,
-        *,
-        context: bridge.RequestContext | None = None,
-        content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        self._iterators: list[Any] = []
-        self._context = context or bridge.RequestContext()
-        self._compressible = GZIP_STREAMS and framing.compressible
-        given = {name.lower() for name in headers or ()}
-        if content_type is None and "content-type" not in given:
-            content_type = framing.content_type
-        super().__init__(content, content_type=content_type, headers=headers, **kwargs)
-        # Proxies that know this header send each block on as it comes.
-        self.headers.setdefault("X-Accel-Buffering", "no")
-        for name, value in framing.headers:
-            self.headers.setdefault(name, value)
-
-    def has_header(self, header: str) -> bool:
-        """Tell middleware that compresses that there is nothing left for it to do."""
-        if header.lower() == "content-encoding" and not self._compressible:
-            return True
-        return super().has_header(header)
-
-    def _set_streaming_content(self, value: Any) -> None:
-        super()._set_streaming_content(value)  # type: ignore[misc]  # private
-        # Middleware wraps what is there: each layer is closed, the outermost first.
-        self._iterators.insert(0, value)
-
-    def __iter__(self) -> Iterator[bytes]:
-        content: Any = self.streaming_content
-        if self.is_async:
-            served = bridge.iterate_async(content, self._aclose_iterators, self._context)
-        else:
-            served = bridge.iterate(content, self._close_iterators, self._context)
-        # A WSGI server closes the response, not the iterator that it took from it.
-        self._resource_closers.insert(0, served.close)  # type: ignore[attr-defined]  # private
-        return served
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        content: Any = self.streaming_content
-        if self.is_async:
-            return bridge.pump(content, self._aclose_iterators, self._context)
-        return bridge.drive(content, self._close_iterators, self._context)
-
-    def close_with(self, request: HttpRequest) -> None:
-        """Close what this response reads with the request, even if middleware sends another."""
-        close_request = request.close
-
-        def close() -> None:
-            close_request()
-            self._context.run(self._close_iterators)
-
-        request.close = close  # type: ignore[method-assign]  # Django calls it at the very end
-
-    def _close_iterators(self) -> None:
-        for iterator in self._iterators:
-            if close := getattr(iterator, "close", None):
-                close()
-
-    async def _aclose_iterators(self) -> None:
-        for iterator in self._iterators:
-            if aclose := getattr(iterator, "aclose", None):
-                await aclose()
-
-
-def _content(iterable: AnyIterable, body: Body) -> Generator[bytes] | AsyncGenerator[bytes]:
+def _content(
+    iterable: AnyIterable, body: Body
+) -> Generator[bytes] | Interruptible | AsyncGenerator[bytes]:
     """Return the blocks of any iterable; the first opens the stream before an item is there."""
     if not isinstance(iterable, Iterable):
         return ablocks(body, sources.achunks(iterable))
-    content = blocks(body, _opened(sources.chunks(iterable, settings.get("CHUNK_SIZE"))))
-    return snapshots.within(iterable.db, content) if sources.is_query(iterable) else content
+    rows = sources.on_one_database(iterable)
+    chunks = _opened(sources.chunks(rows, settings.get("CHUNK_SIZE")))
+    if not sources.is_query(rows):
+        return blocks(body, chunks)
+    steps, isolation = Steps(rows.db, chunks), settings.get("ISOLATION")
+    snapshots.check_isolation(rows.db, isolation)
+    content = snapshots.within(rows.db, blocks(body, steps), isolation=isolation)
+    return Interruptible(content, steps)
 
 
-def _opened(chunks: Chunks) -> Chunks:
+def _opened(chunks: Generator[Any]) -> Generator[Any]:
     with closing(chunks):
         yield []
         yield from chunks
 
 
 class _IterableResponse(StreamResponse):
-    def __init__(self, iterable: AnyIterable, body: Body, framing: Framing, **kwargs: Any) -> None:
-        super().__init__(_content(sources.rows_of(iterable), body), framing, **kwargs)
+    def __init__(
+        self,
+        iterable: AnyIterable,
+        body: Body,
+        framing: Framing,
+        *,
+        live: bridge.Live | None = None,
+        **kwargs: Unpack[Options],
+    ) -> None:
+        content = _content(sources.rows_of(iterable), body)
+        super().__init__(content, framing, live=live, **kwargs)
         # A response that is never sent is closed all the same, and its source with it.
         if close := getattr(iterable, "close", None):
             self._resource_closers.append(close)  # type: ignore[attr-defined]  # private
@@ -134,14 +71,13 @@ class _JSONResponse(_IterableResponse):
         iterable: AnyIterable,
         *,
         encoder: type[json.JSONEncoder] = DjangoJSONEncoder,
-        on_error: OnError = "cut",
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
-        body = Body(self._framing, JSONRecords(encoder), on_error=on_error)
+        body = Body(self._framing, JSONRecords(encoder))
         super().__init__(iterable, body, self._framing, **kwargs)
 
 
-class StreamingJSONListResponse(_JSONResponse):
+class StreamingJSONListResponse(_IterableResponse):
     """Send items as one JSON array.
 
     Shape: with `on_error="close"` the array of a stream that fails is still closed, so that it
@@ -150,14 +86,18 @@ class StreamingJSONListResponse(_JSONResponse):
         iterated; ValueError for another `on_error`.
     """
 
-    _framing = framing.JSON
-
     def __init__(
-        self, iterable: AnyIterable, *, on_error: OnError = "close", **kwargs: Any
+        self,
+        iterable: AnyIterable,
+        *,
+        encoder: type[json.JSONEncoder] = DjangoJSONEncoder,
+        on_error: OnError = "close",
+        **kwargs: Unpack[Options],
     ) -> None:
         if on_error not in ("close", "cut"):
             raise ValueError(f"on_error must be 'close' or 'cut', got {on_error!r}")
-        super().__init__(iterable, on_error=on_error, **kwargs)
+        body = Body(framing.JSON, JSONRecords(encoder), on_error=on_error)
+        super().__init__(iterable, body, framing.JSON, **kwargs)
 
 
 class NDJSONResponse(_JSONResponse):
@@ -184,10 +124,14 @@ class SSEResponse(_IterableResponse):
     """Send each item as a server-sent event.
 
     Shape: an item is an `SSEEvent`, text, `(event, data)`, `(event, data, id)`, a dict of event
-        fields, or any other value, which is the data.
-    Unit: `retry` is in milliseconds; None leaves it to the client.
+        fields, or any other value, which is the data. With `hold_connections=True` the request's
+        database connections are kept while the stream waits. What is not given is as the
+        settings say.
+    Unit: `retry` is in milliseconds; None leaves it to the client. `heartbeat`, `max_age` and
+        `send_timeout` are in seconds; None is never.
     Errors: TypeError for an `encoder` that is no JSONEncoder class, and for what cannot be
-        iterated; ValueError for a `retry` that is no whole number.
+        iterated; ValueError for a `retry` that is no whole number, for what are no seconds, and
+        for a `hold_connections` that is neither True nor False.
     """
 
     def __init__(
@@ -196,11 +140,30 @@ class SSEResponse(_IterableResponse):
         *,
         encoder: type[json.JSONEncoder] = DjangoJSONEncoder,
         retry: int | None = SSE_RETRY,
-        **kwargs: Any,
+        heartbeat: float | None = AS_SET,
+        max_age: float | None = AS_SET,
+        send_timeout: float | None = AS_SET,
+        hold_connections: bool = AS_SET,
+        **kwargs: Unpack[Options],
     ) -> None:
         events = framing.sse(retry=SSEEvent(None, retry=retry).retry, whole_events=True)
-        body = Body(events, EventRecords(JSONRecords(encoder)))
-        super().__init__(iterable, body, events, **kwargs)
+        is_default = encoder is DjangoJSONEncoder
+        body = Body(events, _EVENTS if is_default else EventRecords(JSONRecords(encoder)))
+        rows = sources.rows_of(iterable)
+        live = bridge.Live(
+            heartbeat=_set("HEARTBEAT", heartbeat),
+            beat=events.heartbeat,
+            max_age=_set("MAX_AGE", max_age),
+            send_timeout=_set("SEND_TIMEOUT", send_timeout),
+            endless=True,
+            # The rows of a queryset come over a connection that is open meanwhile.
+            hold_connections=sources.is_query(rows) or _set("HOLD_CONNECTIONS", hold_connections),
+        )
+        super().__init__(rows, body, events, live=live, **kwargs)
+
+
+def _set(name: str, given: Any) -> Any:
+    return settings.get(name) if given is AS_SET else given
 
 
 class CSVResponse(_IterableResponse):
@@ -219,7 +182,7 @@ class CSVResponse(_IterableResponse):
         encoder: type[json.JSONEncoder] = DjangoJSONEncoder,
         filename: str = "export.csv",
         guard_formulas: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         records = CSVRecords(JSONRecords(encoder), guard_formulas=guard_formulas)
         super().__init__(iterable, Body(framing.CSV, records), framing.CSV, **kwargs)

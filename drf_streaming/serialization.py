@@ -17,6 +17,7 @@ from drf_streaming.columns.models import Declined, check_objects, check_queryset
 from drf_streaming.columns.objects import ObjectPlan
 from drf_streaming.columns.plan import Columns, Plan
 from drf_streaming.columns.relations import Relations
+from drf_streaming.fetching import ColumnsIterable
 from drf_streaming.tables import Placed, Table
 
 Items = Sequence[Any] | Table
@@ -40,13 +41,15 @@ class Serialization:
     whole: bool = False
     keys: Callable[[list[Any]], list[tuple[Any, ...]]] = lambda rows: [() for _ in rows]
     """What the rows have under the names that were wanted as keys."""
+    given: Any = None
+    """The rows that were given, which join nothing for what only items show."""
 
 
 def prepare(
     serializer: BaseSerializer[Any] | None, rows: Any, keys: Sequence[str] = ()
 ) -> Serialization:
     """Decide how this serializer is applied to these rows, which have these keys."""
-    prepared = _prepare(serializer, rows, keys)
+    prepared = replace(_prepare(serializer, rows, keys), given=rows)
     if prepared.grade == "columns":
         return prepared
     return replace(prepared, keys=_keys_of_objects(keys))
@@ -111,6 +114,7 @@ def _over_columns(rows: QuerySet[Any], plan: Plan, keys: Sequence[str]) -> Seria
         return plan.table(Columns(columns, len(found), using))
 
     selected = rows.prefetch_related(None).values_list(*names)
+    selected._iterable_class = ColumnsIterable
 
     def keys_of(found: list[Any]) -> list[tuple[Any, ...]]:
         return [tuple(row[place] for place in places) for row in found]

@@ -1,32 +1,39 @@
-"""A read-only transaction on a connection that nobody else uses meanwhile."""
+"""The connection of a stream: one of its own for a snapshot, or the request's for a moment."""
 
 import threading
+import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
 
-from drf_streaming import loaders
+from drf_streaming import loaders, transactions
+from drf_streaming.transactions import REPEATABLE, REPEATABLE_READ
 
-# What makes a transaction read-only, and what has to be undone after it.
-_READ_ONLY = {
-    "oracle": ("SET TRANSACTION READ ONLY", ""),
-    "mysql": ("SET TRANSACTION READ ONLY", ""),
-    "sqlite": ("PRAGMA query_only = ON", "PRAGMA query_only = OFF"),
-}
+# How long, in seconds, a reader that keeps up may take for a block.
+SLOW = 0.1
 
 
-def within(alias: str, blocks: Generator[bytes]) -> Generator[bytes]:
-    """Take each block inside one snapshot of the database, and end it on every way out.
+def within(
+    alias: str,
+    blocks: Generator[bytes],
+    timeout: float | None = None,
+    isolation: str | None = None,
+) -> Generator[bytes]:
+    """Take each block inside one transaction of the database, and end it on every way out.
+
+    Shape: with the `isolation` "repeatable read" all its queries see the same moment.
+    Unit: `timeout` is in seconds: PostgreSQL ends a transaction in which nobody asks for so long.
 
     Middleware that runs between the first block and the others, as the one that saves sessions,
     uses the same alias. On the same connection its write would fail in the read-only
     transaction, or be undone with it. So the stream keeps the connection that it finds, and
     whoever comes next gets a new one.
     """
-    snapshot = _open(alias)
+    snapshot = _open(alias, timeout, isolation)
     try:
         with snapshot.lent():
             block = next(blocks, None)
@@ -41,7 +48,48 @@ def within(alias: str, blocks: Generator[bytes]) -> Generator[bytes]:
         snapshot.close()
 
 
-def _open(alias: str) -> "_Shared | _Own":
+def without(alias: str, blocks: Generator[bytes]) -> Generator[bytes]:
+    """Take each block outside of a transaction, and hold no connection that others wait for.
+
+    Shape: one of a pool goes back after each block. Any other does once the reader is slow: to
+        open it anew costs as much as the rows of a chunk.
+    """
+    slow = False
+    with closing(blocks):
+        for block in blocks:
+            connection = connections[alias]
+            idle = connection.autocommit and not connection.in_atomic_block
+            if idle and (slow or _pooled(connection)):
+                connection.close()
+            given = time.monotonic()
+            yield block
+            slow = time.monotonic() - given > SLOW
+
+
+def check_isolation(alias: str, wanted: str | None) -> None:
+    """Refuse an isolation that is unknown, or that this database cannot give.
+
+    Errors: ImproperlyConfigured.
+    """
+    if wanted is None:
+        return
+    if wanted != REPEATABLE_READ:
+        raise ImproperlyConfigured(
+            f"The isolation of a stream must be {REPEATABLE_READ!r} or None, got {wanted!r}."
+        )
+    connection, trouble = connections[alias], None
+    if connection.vendor not in REPEATABLE:
+        trouble = f"how {connection.display_name} does that is not known"
+    elif keeps_writers_out(connection):
+        trouble = "SQLite is not in WAL mode, so that streams read outside of transactions"
+    if trouble is not None:
+        raise ImproperlyConfigured(
+            f"The isolation of a stream is to be {wanted!r}, but of {alias!r} it cannot be: "
+            f"{trouble}."
+        )
+
+
+def _open(alias: str, timeout: float | None, isolation: str | None) -> "_Shared | _Own":
     found = connections[alias]
     if _must_share(found):
         return _Shared()
@@ -53,30 +101,34 @@ def _open(alias: str) -> "_Shared | _Own":
     else:
         own = found
         connections[alias] = found.copy()
-    return _Own(alias, own)
+    return _Own(alias, own, timeout, isolation)
 
 
 def _must_share(found: BaseDatabaseWrapper) -> bool:
     """Tell whether a second connection would see other data, or lock others out."""
-    if any(getattr(block, "_from_testcase", False) for block in found.atomic_blocks):
+    if in_test(found):
         return True
-    if not isinstance(found, SQLiteWrapper):
+    return isinstance(found, SQLiteWrapper) and (
+        found.is_in_memory_db() or keeps_writers_out(found)
+    )
+
+
+def in_test(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether this is in the transaction of a test, which goes on after the stream."""
+    return any(getattr(block, "_from_testcase", False) for block in connection.atomic_blocks)
+
+
+def keeps_writers_out(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether others cannot write while this connection reads."""
+    if not isinstance(connection, SQLiteWrapper) or connection.is_in_memory_db():
         return False
-    if found.is_in_memory_db():
-        return True
-    with found.cursor() as cursor:
+    if in_test(connection):
+        return False
+    with connection.cursor() as cursor:
         cursor.execute("PRAGMA journal_mode")
         # https://www.sqlite.org/wal.html: elsewhere a reader makes every other writer wait.
         mode: tuple[str] = cursor.fetchone()
         return mode[0] != "wal"
-
-
-def _declare_read_only(connection: BaseDatabaseWrapper, read_only: bool | None) -> None:
-    """Let PostgreSQL's driver say so as it begins the transaction: one round trip less."""
-    driver = connection.connection
-    if connection.vendor == "postgresql" and driver is not None:
-        # psycopg 3 and psycopg 2
-        setattr(driver, "read_only" if hasattr(driver, "read_only") else "readonly", read_only)
 
 
 def _pooled(connection: BaseDatabaseWrapper) -> bool:
@@ -100,13 +152,20 @@ class _Shared:
 class _Own:
     """Let an alias mean the stream's own connection, for one step at a time."""
 
-    def __init__(self, alias: str, own: BaseDatabaseWrapper) -> None:
+    def __init__(
+        self,
+        alias: str,
+        own: BaseDatabaseWrapper,
+        timeout: float | None,
+        isolation: str | None,
+    ) -> None:
         self._alias = alias
         self._own = own
         self._thread = threading.get_ident()
         self._transaction = transaction.atomic(using=alias)
         self._begun = False
-        self._begin, self._after = _READ_ONLY.get(own.vendor, ("", ""))
+        self._timeout = timeout
+        self._isolation = isolation
         # One step at a time, but some servers take them in different threads.
         own.inc_thread_sharing()
 
@@ -118,10 +177,10 @@ class _Own:
             if not self._begun:
                 self._begun = True
                 self._own.ensure_connection()
-                _declare_read_only(self._own, True)
+                transactions.declare_read_only(self._own, True)
                 loaders.load_moments_fast(self._own)
                 self._transaction.__enter__()
-                self._execute(self._begin)
+                transactions.begin(self._own, self._timeout, self._isolation)
             yield
         finally:
             connections[self._alias] = others
@@ -151,10 +210,4 @@ class _Own:
         with self.lent():
             self._own.set_rollback(True)
             self._transaction.__exit__(None, None, None)
-            _declare_read_only(self._own, None)
-            self._execute(self._after)
-
-    def _execute(self, statement: str) -> None:
-        if statement:
-            with self._own.cursor() as cursor:
-                cursor.execute(statement)
+            transactions.end(self._own)

@@ -1,6 +1,7 @@
-"""Where rows come from: querysets, lists and iterables as chunks; connection and transaction."""
+"""Where rows come from: querysets, lists and iterables, sync and async, as chunks."""
 
 import inspect
+import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -8,14 +9,17 @@ from collections.abc import (
     Iterable,
     Iterator,
     Mapping,
+    Sequence,
 )
+from contextlib import closing
 from itertools import islice
 from typing import Any, TypeGuard
 
+from asgiref.sync import async_to_sync
 from django.db.models import Manager, QuerySet
 from django.db.models.query import RawQuerySet
 
-from drf_streaming.exceptions import TooManyRows
+from drf_streaming.exceptions import TimedOut, TooManyRows
 
 Row = Any
 Rows = Iterable[Row]
@@ -49,24 +53,38 @@ def rows_of(rows: object) -> Any:
     )
 
 
+def listed(rows: Any) -> Any:
+    """Return rows that pagination can count and slice: all of them at once, unless they can be."""
+    if not isinstance(rows, Iterable):
+        return async_to_sync(_collected)(rows)
+    return rows if is_query(rows) or isinstance(rows, Sequence) else [*rows]
+
+
+async def _collected(rows: AsyncIterable[Row]) -> list[Row]:
+    return [row async for row in rows]
+
+
+def on_one_database(rows: Rows) -> Any:
+    """Return a queryset that names its database, since a router may name another each time."""
+    return rows.using(rows.db) if isinstance(rows, QuerySet) else rows
+
+
 def is_query(rows: object) -> "TypeGuard[QuerySet[Any] | RawQuerySet[Any]]":
     """Tell whether these rows come from a database."""
     return isinstance(rows, QuerySet | RawQuerySet)
 
 
-def chunks(rows: Rows, chunk_size: int, max_rows: int | None = None) -> Generator[list[Row]]:
+def chunks(rows: Rows, chunk_size: int, first: int = FIRST_CHUNK) -> Generator[list[Row]]:
     """Yield rows in growing chunks; those of an unknown iterable one by one, as they come.
 
-    Errors: TooManyRows, before the first row.
+    Shape: `first` is how many rows the first chunk of a query or a list has, at most.
     """
-    if max_rows is not None:
-        _check_count(rows, max_rows)
     if isinstance(rows, QuerySet):
-        yield from _growing(rows.iterator(chunk_size=chunk_size), chunk_size)
+        yield from growing(rows.iterator(chunk_size=chunk_size), chunk_size, first)
     elif isinstance(rows, RawQuerySet) and not _prefetches(rows):
-        yield from _growing(rows.iterator(), chunk_size)
+        yield from growing(rows.iterator(), chunk_size, first)
     elif isinstance(rows, RawQuerySet | list | tuple):
-        yield from _growing(iter(rows), chunk_size)
+        yield from growing(iter(rows), chunk_size, first)
     else:
         yield from _one_by_one(rows)
 
@@ -76,11 +94,14 @@ def _prefetches(rows: "RawQuerySet[Any]") -> bool:
     return bool(rows._prefetch_related_lookups)  # type: ignore[attr-defined]  # private
 
 
-def _growing(rows: Iterator[Row], chunk_size: int) -> Generator[list[Row]]:
+def growing(rows: Iterator[Row], chunk_size: int, first: int) -> Generator[list[Row]]:
+    """Yield rows in chunks, few at first, and close them on every way out."""
     try:
-        size = min(FIRST_CHUNK, chunk_size)
+        size = min(first, chunk_size)
         while chunk := list(islice(rows, size)):
             yield chunk
+            if len(chunk) < size:
+                return
             size = min(2 * size, chunk_size)
     finally:
         close(rows)
@@ -119,8 +140,32 @@ async def achunks(rows: AsyncIterable[Row]) -> AsyncGenerator[list[Row]]:
                 await aclose()
 
 
-def _check_count(rows: Rows, max_rows: int) -> None:
-    """Refuse too many rows where counting them is cheap."""
+def within(seconds: float, chunks: Generator[Any]) -> Generator[Any]:
+    """Yield what comes in this time.
+
+    Errors: TimedOut instead of what comes later.
+    """
+    start = time.monotonic()
+    with closing(chunks):
+        for chunk in chunks:
+            # Not before it is known that the last one was not the last.
+            if time.monotonic() - start > seconds:
+                raise TimedOut(seconds)
+            yield chunk
+
+
+def count(rows: object) -> int | None:
+    """Return how many rows there are, with one query at most; None for what cannot say."""
+    if isinstance(rows, QuerySet):
+        return rows.count()
+    return len(rows) if isinstance(rows, list | tuple) else None
+
+
+def check_count(rows: Rows, max_rows: int) -> None:
+    """Refuse too many rows where counting them is cheap.
+
+    Errors: TooManyRows.
+    """
     if isinstance(rows, QuerySet):
         # Counts one row too many at most, however many there are.
         found, exact = rows[: max_rows + 1].count(), False

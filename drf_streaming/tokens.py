@@ -35,10 +35,10 @@ class Tokens:
 
     def make(self, values: Sequence[Any]) -> bytes:
         """Return the token of these values."""
-        payload = base64.urlsafe_b64encode(self._encode(values)).rstrip(b"=")
-        signature = hmac.digest(self._key, payload, "sha256")
+        content = base64.urlsafe_b64encode(self._encode(values)).rstrip(b"=")
+        signature = hmac.digest(self._key, content, "sha256")
         # 32 bytes, so one "=" at the end.
-        return b"%b:%b" % (payload, base64.urlsafe_b64encode(signature)[:-1])
+        return b"%b:%b" % (content, base64.urlsafe_b64encode(signature)[:-1])
 
     def read(self, token: str) -> list[Any]:
         """Return the values of a token, as JSON has them.
@@ -46,9 +46,9 @@ class Tokens:
         Errors: InvalidToken for one that is not of this list.
         """
         try:
-            payload = self._signer.unsign(token)
+            content = self._signer.unsign(token)
         except BadSignature as error:
             raise InvalidToken from error
-        padded = payload + "=" * (-len(payload) % 4)
+        padded = content + "=" * (-len(content) % 4)
         values: list[Any] = json.loads(base64.urlsafe_b64decode(padded))
         return values

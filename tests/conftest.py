@@ -1,14 +1,22 @@
 """What every test has: a few thousand real flights, committed to a real database."""
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 
 import pytest
 from asgiref.sync import SyncToAsync
 from django.db import connection, connections
 
+from browser import Chromium, Tab
 from flights.loading import load
+from servers import Server, url_of
 
 FLIGHTS = 3_000
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C: a shell has it ignored by all that it starts in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +41,39 @@ def committed(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -
         connections.close_all()
         # The thread in which asgiref runs sync code for async tests has its own.
         SyncToAsync.single_thread_executor.submit(connections.close_all).result()
+
+
+@pytest.fixture(scope="session")
+def servers(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Server]]:
+    running: dict[str, Server] = {}
+    database_url = url_of(connection.settings_dict)
+
+    def get(name: str) -> Server:
+        if name not in running:
+            running[name] = Server(name, database_url, tmp_path_factory.mktemp(name))
+        return running[name]
+
+    yield get
+    for server in running.values():
+        server.terminate()
+    assert [name for name, server in running.items() if not server.ends(within=10)] == []
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Server:
+    return servers(request.param)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    browser = Chromium()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def tab(chromium: Chromium) -> Iterator[Tab]:
+    with chromium.tab() as tab:
+        yield tab

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -16,61 +15,15 @@ from uuid import uuid4
 
 import httpx
 import psutil
+from django.db import connection
+
+from server_kinds import KINDS
 
 T = TypeVar("T")
 HOST = "127.0.0.1"
+# How many times longer than on a quiet machine is waited for what should come to pass.
+PATIENCE = 5 if os.environ.get("CI") else 1
 ROOT = Path(__file__).resolve().parent.parent
-
-ASGI = "streamtests.asgi:application"
-WSGI = "streamtests.wsgi:application"
-GUNICORN = ("gunicorn", WSGI, "--workers=1", "--graceful-timeout=5", "--bind={host}:{port}")
-GRANIAN = ("granian", "--workers=1", "--host={host}", "--port={port}")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How one server is started, and in what it differs from the others."""
-
-    command: tuple[str, ...]
-    asgi: bool = False
-    concurrency: int = 50
-    """How many streams it accepts and sends at once."""
-    keeps_alive: bool = True
-    """Whether a connection goes on after a stream."""
-    cuts: bool = True
-    """Whether a client can see that a response was broken off."""
-    env: dict[str, str] = field(default_factory=dict)
-
-
-UVICORN = ("-m", "uvicorn", ASGI, "--no-access-log", "--host={host}", "--port={port}")
-GTHREAD = ("-m", *GUNICORN, "--worker-class=gthread", "--threads=8")
-
-KINDS = {
-    "uvicorn": Kind(UVICORN, asgi=True),
-    "hypercorn": Kind(("-m", "hypercorn", ASGI, "--bind={host}:{port}"), asgi=True),
-    "granian-asgi": Kind(("-m", *GRANIAN, "--interface=asgi", ASGI), asgi=True),
-    # Granian ends a WSGI response cleanly even where its iterator raised.
-    "granian-wsgi": Kind(
-        ("-m", *GRANIAN, "--interface=wsgi", "--blocking-threads=8", WSGI),
-        concurrency=8,
-        cuts=False,
-    ),
-    "gunicorn-sync": Kind(("-m", *GUNICORN), concurrency=1, keeps_alive=False),
-    "gunicorn-gthread": Kind(GTHREAD, concurrency=8),
-    # Django's own server has no chunked encoding: the end of the connection is that of the body.
-    "runserver": Kind(
-        ("testproject/manage.py", "runserver", "--noreload", "{host}:{port}"),
-        concurrency=8,
-        keeps_alive=False,
-        cuts=False,
-    ),
-    "uvicorn-gzip": Kind(UVICORN, asgi=True, env={"STREAMTESTS_GZIP": "1"}),
-    "gunicorn-gzip": Kind(GTHREAD, env={"STREAMTESTS_GZIP": "1"}),
-    "uvicorn-sync-middleware": Kind(
-        UVICORN, asgi=True, env={"STREAMTESTS_CONTEXT": "streamtests.middleware.sync_context"}
-    ),
-}
-# Daphne isn't among them: it leaves the client of a response that was broken off hanging.
 
 TROUBLE = re.compile(
     r"(INFO|WARNING|ERROR|CRITICAL) (asyncio|concurrent|drf_streaming|django)\b"
@@ -96,19 +49,23 @@ class Server:
         self.log = directory / "log"
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
+        self._environment = self._environment_with(database_url)
+        self.start()
+
+    def start(self) -> None:
         command = [part.format(host=HOST, port=self.port) for part in self.kind.command]
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=ROOT,
-                env=self._environment(database_url),
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
         self._wait_for_an_answer()
 
-    def _environment(self, database_url: str) -> dict[str, str]:
+    def _environment_with(self, database_url: str) -> dict[str, str]:
         return {
             **os.environ,
             "DATABASE_URL": database_url,
@@ -123,30 +80,35 @@ class Server:
         }
 
     def _wait_for_an_answer(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 30 * PATIENCE
         while True:
             try:
-                assert httpx.get(f"{self.url}/collect/").text == "collected"
+                answer = httpx.get(f"{self.url}/collect/").text
             except httpx.TransportError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    self._process.kill()
-                    self._process.wait()
-                    raise AssertionError(self.log.read_text()) from None
-                time.sleep(0.05)
-            else:
+                answer = ""
+            if answer == "collected":
                 return
+            if answer or self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(self.log.read_text())
+            time.sleep(0.05)
 
     def terminate(self) -> None:
         self._process.terminate()
 
-    def ends(self, *, within: float) -> bool:
-        """Tell whether the server ends by itself; it's killed if it doesn't."""
-        try:
-            self._process.wait(timeout=within)
-        except subprocess.TimeoutExpired:
+    def kill(self) -> None:
+        """End it at once, if it runs; it can be started again at the same address."""
+        if self._process.poll() is None:
             for process in self.processes:
                 process.kill()
             self._process.wait()
+
+    def ends(self, *, within: float) -> bool:
+        """Tell whether the server ends by itself; it's killed if it doesn't."""
+        try:
+            self._process.wait(timeout=within * PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
             return False
         return True
 
@@ -159,6 +121,16 @@ class Server:
     def rss(self) -> int:
         """Return the memory of all its processes, in bytes."""
         return sum(process.memory_info().rss for process in self.processes)
+
+    def forget_peak(self) -> None:
+        for process in self.processes:
+            Path(f"/proc/{process.pid}/clear_refs").write_text("5")
+
+    @property
+    def peak_rss(self) -> int:
+        """Return the most memory of its processes since the last peak was forgotten, in bytes."""
+        status = [Path(f"/proc/{process.pid}/status").read_text() for process in self.processes]
+        return sum(int(re.findall(r"VmHWM:\s+(\d+) kB", text)[0]) * 1024 for text in status)
 
     @property
     def held(self) -> tuple[int, int]:
@@ -179,10 +151,12 @@ class Server:
         return LogPart(self)
 
     @contextmanager
-    def connect(self, path: str) -> Iterator[socket.socket]:
+    def connect(self, path: str, **headers: str) -> Iterator[socket.socket]:
         """Ask for a page on a connection that is closed at the end, however much was read."""
+        lines = [f"GET {path} HTTP/1.1", f"Host: {HOST}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         with socket.create_connection((HOST, self.port), timeout=10) as client:
-            client.sendall(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            client.sendall("\r\n".join([*lines, "", ""]).encode())
             yield client
 
     def mark(self) -> "Mark":
@@ -226,7 +200,7 @@ class Mark:
 
 def eventually(look: Callable[[], T], expected: T, *, within: float) -> T:
     """Return what is seen as soon as it is what was expected, or what is seen in the end."""
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + within * PATIENCE
     while (seen := look()) != expected and time.monotonic() < deadline:
         time.sleep(0.01)
     return seen
@@ -257,3 +231,22 @@ def url_of(database: dict[str, Any]) -> str:
     user, password = quote(database["USER"]), quote(database["PASSWORD"])
     place = f"{database['HOST']}:{database['PORT']}".rstrip(":")
     return f"{scheme}://{user}:{password}@{place}/{quote(database['NAME'])}"
+
+
+def database_sessions(server: Server) -> set[Any]:
+    """Return the connections to the test database: a server's, or all but this process's."""
+    if connection.vendor == "sqlite":
+        name = str(connection.settings_dict["NAME"])
+        return {file for file in server.open_files() if file[1] == name}
+    query = {
+        "postgresql": "SELECT pid FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        "mysql": "SELECT id FROM information_schema.processlist"
+        " WHERE db = database() AND id <> connection_id()",
+    }[connection.vendor]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Within a transaction, as of a test, it would show the same again and again.
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(query)
+        return set(cursor.fetchall())

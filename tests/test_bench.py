@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from bench import report
-from bench.endpoints import Endpoint, Subject, subjects
+from bench.endpoints import ORDERS, SOURCES, Endpoint, Subject, subjects
 from bench.measures import Measure, ratio, summarize
 
 COLUMNS = Subject("sqlite", Endpoint("columns", "flat", "ndjson"), 100, "new")
@@ -54,6 +54,16 @@ def test_lists_of_different_lengths_are_sorted_by_length():
     assert [line.split(" | ")[2] for line in lines[-2:]] == ["100", "1,000"]
 
 
+def test_reading_by_place_is_compared_with_a_cursor():
+    keyset = COLUMNS.of(peer="keyset", case="indexed")._replace(database="postgresql")
+    results = summarize([measure(keyset, 0.2), measure(keyset.of(peer="cursor"), 0.16)])
+    assert report.tables(results, 5).splitlines()[2:] == [
+        "|  | rows | cursor, rows/s | keyset, rows/s | keyset to cursor |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        "| by another index | 100 | 625 | 500 | 0.80 |",
+    ]
+
+
 def test_the_tables_of_a_page_are_replaced(tmp_path: Path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{report.BEGIN}old\n{report.END}after\n")
@@ -65,6 +75,19 @@ def test_nothing_is_measured_twice_in_a_round():
     found = [*subjects("sqlite", 100, [10, 1000])]
     assert len(found) == len({*map(str, found)}) > 40
     assert {subject.rows for subject in found} == {10, 100, 1000}
+
+
+def test_sources_are_compared_with_the_most_rows_on_postgresql():
+    found = [
+        each for each in subjects("postgresql", 100, [10, 1000]) if each.endpoint.case in ORDERS
+    ]
+    read = [each for each in found if each.endpoint.peer in SOURCES]
+    assert [(each.endpoint.name, each.rows) for each in read] == [
+        ("flat/cursor/ndjson", 1000),
+        ("flat/keyset/ndjson", 1000),
+        ("indexed/cursor/ndjson", 1000),
+        ("indexed/keyset/ndjson", 1000),
+    ]
 
 
 def test_every_single_measure_is_kept(tmp_path: Path, monkeypatch):

@@ -195,6 +195,16 @@ class TestStarted:
     def test_nothing_is_one_empty_block(self):
         assert [*Started(block for block in ())] == [b""]
 
+    def test_a_short_list_is_fetched_whole(self):
+        rest = (block for block in [b"1", b"2"])
+        started = Started(rest, short=lambda: True)
+        assert next(rest, None) is None
+        assert started.whole == b"12"
+        assert [*started] == [b"12"]
+
+    def test_another_is_not(self):
+        assert Started(block for block in [b"1", b"2"]).whole is None
+
     def test_closing_closes_what_is_left(self):
         rest = (block for block in [b"1", b"2"])
         Started(rest).close()

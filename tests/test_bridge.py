@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from drf_streaming.bridge import BLOCK_SIZE, RequestContext, drive, iterate, pump
-from drf_streaming.bridge.wsgi import _CallsHere
+from drf_streaming.bridge.idle import Calls
+from drf_streaming.bridge.steps import break_off
 from drf_streaming.responses import NDJSONResponse
 
 
@@ -65,7 +66,7 @@ async def test_an_async_source_is_at_most_a_block_ahead_of_its_reader():
 def test_a_call_that_was_cancelled_is_not_made():
     made = []
     messages: SimpleQueue[Any] = SimpleQueue()
-    future = _CallsHere(messages).submit(made.append, 1)
+    future = Calls(messages).submit(made.append, 1)
     assert future.cancel()
     messages.get()()
     assert made == []
@@ -116,3 +117,18 @@ async def test_leaving_waits_for_the_step_that_runs_and_closes_once(steps: int):
         await anext(blocks)
     await blocks.aclose()
     assert closed == [True]
+
+
+async def test_a_step_is_broken_off_until_it_ends():
+    loop = asyncio.get_running_loop()
+    step = loop.create_future()
+    asked = []
+
+    def interrupt() -> None:
+        asked.append(True)
+        # It connects at first, and then begins its query.
+        if len(asked) == 3:
+            loop.call_soon_threadsafe(step.set_exception, ValueError())
+
+    await break_off(step, interrupt)
+    assert len(asked) == 3

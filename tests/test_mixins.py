@@ -22,7 +22,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.mixins import ListModelMixin
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.permissions import BasePermission
-from rest_framework.renderers import JSONRenderer
+from rest_framework.renderers import AdminRenderer, BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIClient, APIRequestFactory
@@ -35,7 +35,7 @@ from drf_streaming.exceptions import TooManyRows
 from drf_streaming.generics import StreamingListAPIView
 from drf_streaming.mixins import StreamingListMixin
 from drf_streaming.renderers import CSVRenderer, NDJSONRenderer
-from drf_streaming.test import aread_items, read_events, read_items
+from drf_streaming.test import aread_items, leave, read_events, read_items
 from drf_streaming.viewsets import StreamingModelViewSet, StreamingReadOnlyModelViewSet
 from flights import views as flights_views
 from flights.models import Airline, Airport, Flight, Plane
@@ -50,6 +50,13 @@ FORMATS = {
     "csv": "text/csv",
     "json-seq": "application/json-seq",
 }
+# How a request may ask for each of them.
+ASKING = [
+    *((f"stream={name}", "*/*") for name in FORMATS),
+    *((f"format={name}", "*/*") for name in FORMATS),
+    *(("", media_type) for media_type in FORMATS.values()),
+    ("format=json-stream", "*/*"),
+]
 ENDPOINTS = {
     "flights": flights_views.FlightViewSet,
     "airlines": flights_views.AirlineViewSet,
@@ -81,8 +88,9 @@ def as_csv(item: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 def ways(name: str, format: str) -> list[tuple[str, dict[str, str]]]:
     requests: list[tuple[str, dict[str, str]]] = [(f"/{name}/?stream={format}", {})]
+    listed = "json-stream" if format == "json" else format
+    requests.append((f"/{name}/?format={listed}", {}))
     if format != "json":
-        requests.append((f"/{name}/?format={format}", {}))
         requests.append((f"/{name}/", {"accept": FORMATS[format]}))
     if format not in ("json", "json-seq"):
         requests.append((f"/{name}.{format}", {}))
@@ -142,6 +150,29 @@ def test_without_a_streaming_format_nothing_changes(method: str, accept: str):
     assert answer(flights_views.FlightViewSet) == answer(PlainFlightViewSet)
 
 
+@pytest.mark.parametrize("method", ["POST", "DELETE", "TRACE", "PROPFIND"])
+def test_a_method_that_is_not_allowed_is_405_in_every_format(method: str):
+    class View(StreamingListAPIView):
+        queryset = Airport.objects.all()
+        serializer_class = AirportSerializer
+
+    for view in (View.as_view(), flights_views.AirportViewSet.as_view({"get": "list"})):
+        for query, accept in ASKING:
+            asked = APIRequestFactory().generic(method, f"/?{query}", headers={"accept": accept})
+            response = view(asked)
+            assert response.status_code == 405
+            assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
+            content = response.render().content.decode()
+            assert f'Method "{method}" not allowed.' in content.replace('""', '"').replace("\\", "")
+
+
+def test_a_method_that_is_not_allowed_has_no_format_more_where_nothing_streams():
+    client = APIClient()
+    flight = f"/flights/{Flight.objects.first().pk}/"
+    assert client.delete(f"{flight}?format=json").status_code == 405
+    assert client.delete(f"{flight}?format=csv").status_code == 404
+
+
 def test_an_action_that_does_not_stream_is_unchanged():
     flight = Flight.objects.first()
     client = APIClient()
@@ -150,18 +181,32 @@ def test_an_action_that_does_not_stream_is_unchanged():
     assert client.get(f"/flights/{flight.pk}/?format=ndjson").status_code == 404
 
 
-def test_the_browsable_api_offers_the_formats_where_the_action_streams():
-    client = APIClient()
-    page = client.get("/flights/", headers={"accept": "text/html"}).content.decode()
-    assert [f"?format={name}" in page for name in ("json", "ndjson", "sse", "csv", "json-seq")] == [
-        True
-    ] * 5
-    assert page.count('href="/flights/?format=json"') == 1
-    detail = client.get(
-        f"/flights/{Flight.objects.first().pk}/", headers={"accept": "text/html"}
-    ).content.decode()
-    assert "?format=ndjson" not in detail
-    assert "?format=json" in detail
+@pytest.mark.parametrize("renderer", [BrowsableAPIRenderer, AdminRenderer])
+def test_the_menu_of_pages_offers_the_formats_where_the_action_streams(renderer: Any):
+    class View(flights_views.FlightViewSet):
+        renderer_classes = [renderer, JSONRenderer]
+
+    def menu(action: str, **kwargs: Any) -> list[str]:
+        request = APIRequestFactory().get("/", headers={"accept": "text/html"})
+        page = View.as_view({"get": action})(request, **kwargs).render().content.decode()
+        return re.findall(r"""format-option"\s+href=["']/\?format=([\w-]+)""", page)
+
+    own = [renderer.format, "json"]
+    assert menu("list") == [*own, "ndjson", "json-stream", "sse", "csv", "json-seq"]
+    assert menu("retrieve", pk=Flight.objects.first().pk) == own
+
+
+def test_json_as_a_stream_is_never_chosen_by_its_media_type():
+    class Pages(flights_views.FlightViewSet):
+        renderer_classes = [BrowsableAPIRenderer]
+
+    view = Pages.as_view({"get": "list"})
+    asked = APIRequestFactory().get("/", headers={"accept": "application/json"})
+    assert view(asked).status_code == 406
+    by_format = APIRequestFactory().get("/?format=json-stream", headers=asked.headers)
+    streamed = view(by_format)
+    assert streamed.headers["Content-Type"] == "application/json"
+    assert len(read_items(streamed)) == Flight.objects.count()
 
 
 @pytest.mark.parametrize("url", ["/flights/", "/flights/?stream=ndjson"])
@@ -287,6 +332,23 @@ def test_a_browser_that_comes_back_after_the_end_is_told_to_stay_away():
     assert (end.event, end.id, end.data) == ("end", "~end", '{"rows":16}')
     again = APIClient().get("/airlines/?stream=sse", headers={"Last-Event-ID": end.id})
     assert (again.status_code, again.content) == (204, b"")
+
+
+def test_a_list_of_few_rows_has_a_length_until_somebody_changes_it():
+    def get(view: Any) -> Any:
+        request = APIRequestFactory().get("/", {"stream": "csv"})
+        return view.as_view({"get": "list"})(request)
+
+    response = get(flights_views.AirlineViewSet)
+    body = b"".join(response)
+    assert response.headers["Content-Length"] == str(len(body))
+    response = get(flights_views.AirlineViewSet)
+    response.streaming_content = (block.lower() for block in response.streaming_content)
+    assert b"".join(response) == body.lower()
+    assert "Content-Length" not in response.headers
+    longer = get(flights_views.FlightViewSet)
+    assert "Content-Length" not in longer.headers
+    leave(longer)
 
 
 def test_an_empty_list_is_complete_in_every_format():
@@ -505,6 +567,13 @@ def test_an_async_iterable_streams():
     ]
 
 
+@pytest.mark.parametrize(("name", "value"), [("count", "2"), ("marks", "x"), ("after", "x")])
+def test_what_is_wrong_is_wrong_for_an_async_iterable_too(name: str, value: str):
+    request = APIRequestFactory().get("/", {"stream": "ndjson", name: value})
+    response = Letters.as_view()(request).render()
+    assert (response.status_code, [*response.data]) == (400, [name])
+
+
 def test_an_async_iterable_is_listed_page_by_page_where_no_stream_is_asked_for():
     class Two(PageNumberPagination):
         page_size = 2
@@ -536,7 +605,9 @@ def test_stream_actions_may_be_given_to_one_action_only():
 
 
 def test_related_rows_are_prefetched_for_each_chunk(django_assert_num_queries):
-    view = flights_views.AirlineViewSet.as_view({"get": "list"}, stream_chunk_size=4)
+    view = flights_views.AirlineViewSet.as_view(
+        {"get": "list"}, stream_chunk_size=4, stream_source="cursor"
+    )
     # 16 airlines in chunks of 4: the airlines, and 4 times their planes.
     with django_assert_num_queries(5):
         items = read_items(view(APIRequestFactory().get("/?stream=ndjson")))

@@ -79,6 +79,7 @@ def test_accept_that_nothing_matches_is_not_acceptable_as_in_drf():
         ("format=ndjson", None, "NDJSONRenderer"),
         ("format=json-seq", None, "JSONSeqRenderer"),
         ("format=json", None, "JSONRenderer"),
+        ("format=json-stream", None, "StreamingJSONRenderer"),
         ("", "csv", "CSVRenderer"),
         ("", "json", "JSONRenderer"),
         ("format=json", "csv", "CSVRenderer"),

@@ -3,145 +3,38 @@
 import base64
 import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Count, F, Window
-from django.db.models.functions import Lower, Random
+from django.db.models import Count, F, OuterRef, Subquery, Window
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Lower, Now, Random, RowNumber, TruncDay
+from django.db.models.lookups import LessThan
 from rest_framework import serializers
-from rest_framework.test import APIRequestFactory
 
-from columnsapp import data
-from columnsapp.compare import not_closing_connections
+from columnsapp.lists import (
+    ORDERINGS,
+    ROWS,
+    ByDRF,
+    Hidden,
+    Shown,
+    WithMethod,
+    get,
+    make,
+    things,
+)
 from columnsapp.models import Gadget, Maker, OfSorted, Pair, Sorted, Tag, Thing
 from columnsapp.serializers import model_serializer, plain
-from drf_streaming.generics import StreamingListAPIView
-from whatwg import Message, parse
+from whatwg import parse
 
 pytestmark = pytest.mark.django_db
 on = pytest.mark.parametrize
 
-NAMES = [
-    "id", "name", "number", "real", "price", "exact", "moment", "day", "at", "span", "uuid", "flag",
-    "maybe", "status", "big", "maker", "backup",
-]  # fmt: skip
-Shown = model_serializer(
-    Thing, [*NAMES, "maker_name"], maker_name=serializers.CharField(source="maker.name")
-)
-Hidden = model_serializer(Thing, ["id"])
-
-
-class ByDRF(Hidden):  # type: ignore[misc, valid-type]
-    def to_representation(self, instance: Thing) -> Any:
-        instance.number = instance.name = None
-        return {"id": instance.pk}
-
-
-WithMethod = plain(
-    id=serializers.IntegerField(),
-    method=serializers.SerializerMethodField(),
-    get_method=lambda self, row: 1,
-)
-ROWS = 18
-ORDERINGS: list[Any] = [
-    [],
-    ["id"],
-    ["-id"],
-    ["pk"],
-    ["-number"],
-    ["flag", "-maybe", "name"],
-    ["maybe"],
-    ["-maybe", "-id"],
-    ["real"],
-    ["price", "-exact"],
-    ["-moment"],
-    ["day", "at", "span"],
-    ["uuid", "-big"],
-    ["maker"],
-    ["-maker", "name"],
-    ["backup", "flag"],
-    ["maker_id", "-id"],
-    ["maker__name", "flag"],
-    ["-backup__country", "maker__founded"],
-    ["parent__maker__name"],
-    ["maker__pk", "number"],
-    ["annotated"],
-    ["-counted", "name"],
-    ["-from_related"],
-    ["aliased", "-name"],
-    [F("maybe").asc(nulls_first=True)],
-    [F("maybe").asc(nulls_last=True), "-id"],
-    [F("moment").desc(nulls_first=True), "flag"],
-    [F("moment").desc(nulls_last=True)],
-    [F("number")],
-    ["id", "name"],
-    ["number", "number"],
-]
-
 
 @pytest.fixture(autouse=True)
 def _rows(db: None) -> None:
-    data.make()
-    for thing in Thing.objects.all():
-        thing.pk, thing.number = None, -1
-        thing._state.adding = True
-        thing.save()
-
-
-def things(*order_by: Any) -> Any:
-    rows = Thing.objects.annotate(
-        annotated=F("number") * 2,
-        counted=Count("tags"),
-        from_related=F("backup__founded"),
-    )
-    return rows.alias(aliased=F("status")).order_by(*order_by)
-
-
-class Answer(NamedTuple):
-    status: int
-    body: bytes
-
-    @property
-    def events(self) -> list[Message]:
-        return parse(self.body).messages
-
-    @property
-    def rows(self) -> list[tuple[str, str]]:
-        """Each row with its id."""
-        return [(each.last_event_id, each.data) for each in self.events if each.type == "message"]
-
-    @property
-    def lines(self) -> list[Any]:
-        return [json.loads(line) for line in self.body.splitlines()]
-
-
-def get(serializer: Any, rows: Any, stream: str = "sse", header: str = "", **query: Any) -> Answer:
-    class View(StreamingListAPIView):
-        filter_backends: Any = ()
-        permission_classes: Any = ()
-        authentication_classes: Any = ()
-        stream_chunk_size = 4
-
-        def get_queryset(self) -> Any:
-            return rows() if callable(rows) else rows.all()
-
-        def get_serializer_class(self) -> Any:
-            return serializer
-
-    headers = {"Last-Event-ID": header} if header else {}
-    request = APIRequestFactory().get("/things/", {"stream": stream, **query}, headers=headers)
-    response = View.as_view()(request)
-    if not response.streaming:
-        return Answer(response.status_code, response.render().content)
-    body = b""
-    with not_closing_connections(), suppress(ZeroDivisionError):
-        for block in response.streaming_content:
-            body += block
-    with not_closing_connections():
-        response.close()
-    return Answer(response.status_code, body)
+    make()
 
 
 def check_cuts(serializer: Any, rows: Any) -> list[str]:
@@ -292,9 +185,42 @@ def delete(rows: Any, pk: int) -> None:
         (lambda: Thing.objects.order_by("tags"), "tags, which is no column of Thing"),
         (lambda: Thing.objects.order_by("data"), "JSONField may not compare as it is"),
         (lambda: Thing.objects.order_by("maker__motto"), "EmptyText may not compare as it is"),
+        (lambda: Thing.objects.annotate(n=Window(Count("id"))), "n depends on other rows"),
         (
-            lambda: Thing.objects.annotate(n=Window(Count("id"))).order_by("n"),
-            "n, which depends on other rows",
+            lambda: Thing.objects.annotate(n=Window(Count("id")) * 2).order_by("n"),
+            "n depends on other rows",
+        ),
+        (
+            lambda: Thing.objects.alias(n=Window(RowNumber(), order_by="id")).filter(n__lte=9),
+            "n depends on other rows",
+        ),
+        (
+            lambda: Thing.objects.filter(LessThan(Window(RowNumber(), order_by="id"), 9)),
+            "a filter depends on other rows",
+        ),
+        (
+            lambda: Thing.objects.annotate(n=RawSQL("count(*) over ()", ())),
+            "n depends on other rows",
+        ),
+        (
+            lambda: Thing.objects.extra(select={"n": "count(*) OVER ()"}),
+            "n depends on other rows",
+        ),
+        (
+            lambda: Thing.objects.annotate(n=Random()).order_by("n"),
+            "n, which is computed and may not compare as it is",
+        ),
+        (
+            lambda: Thing.objects.annotate(n=Now() - F("moment")).order_by("-n"),
+            "n, which is computed and may not compare as it is",
+        ),
+        (
+            lambda: Thing.objects.annotate(n=TruncDay("moment")).order_by("n"),
+            "n, which is computed and may not compare as it is",
+        ),
+        (
+            lambda: Thing.objects.annotate(n=F("real") / 3).order_by("n"),
+            "n, which is computed and may not compare as it is",
         ),
         (lambda: Thing.objects.extra(order_by=["name"]), "it is ordered by, or joins tables by"),
         (lambda: Thing.objects.filter(tags__weight__gt=0), "many without distinct()"),
@@ -321,6 +247,14 @@ def test_a_list_without_places_says_why_it_cannot_go_on(rows: Any, reason: str):
     answer = get(Hidden, rows, header="any")
     assert answer.status == 400
     assert reason in json.loads(answer.events[0].data)["Last-Event-ID"][0]
+
+
+def test_what_a_subquery_computes_over_its_own_rows_has_its_place():
+    of_its_maker = Thing.objects.filter(maker=OuterRef("maker")).values("maker")
+    counted = of_its_maker.annotate(n=Window(Count("id"))).values("n")[:1]
+    rows = Thing.objects.annotate(number_of=Subquery(counted)).order_by("-id")
+    serializer = plain(id=serializers.IntegerField(), number_of=serializers.IntegerField())
+    assert "" not in check_cuts(serializer, rows)
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL has DISTINCT ON")

@@ -99,7 +99,16 @@ def test_an_encoder_of_ones_own_is_used():
 def test_each_other_name_of_the_media_type_has_a_renderer():
     names = [renderer.media_type for renderer in NDJSONRenderer().under_each_name()]
     assert names == ["application/x-ndjson", *NDJSONRenderer.aliases]
-    assert StreamingJSONRenderer().under_each_name() == []
+    [renderer] = StreamingJSONRenderer().under_each_name()
+    assert (renderer.media_type, renderer.format) == ("application/json", "json-stream")
+
+
+def test_a_format_that_drf_has_no_name_for_is_not_listed():
+    class PrivateRenderer(NDJSONRenderer):
+        negotiated = False
+
+    assert PrivateRenderer.listed() is None
+    assert PrivateRenderer().under_each_name() == []
 
 
 @pytest.mark.parametrize(
@@ -113,7 +122,7 @@ def test_each_other_name_of_the_media_type_has_a_renderer():
 )
 def test_the_file_name_of_csv_is_safe(name: str, expected: str):
     assert CSVRenderer().get_headers(name) == {"Content-Disposition": expected}
-    assert NDJSONRenderer().get_headers(name) == {}
+    assert SSERenderer().get_headers(name) == {}
 
 
 class Inner(serializers.Serializer):

@@ -4,14 +4,12 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import django
 import httpx
 import pytest
-from django.db import connection
 from rest_framework.renderers import JSONRenderer
 
 from clients import (
@@ -27,7 +25,8 @@ from clients import (
 )
 from flights.models import Flight
 from flights.serializers import FlightSerializer
-from servers import KINDS, Server, eventually, settled, url_of
+from server_kinds import KINDS
+from servers import Server, database_sessions, eventually, settled
 
 ALL = [
     "uvicorn",
@@ -48,31 +47,8 @@ everywhere = on("server", ALL, indirect=True)
 under_asgi = on("server", ASGI, indirect=True)
 of_each_source = on("source", ["sync", "async"])
 
-# How late, in seconds, something may be that comes at once: the machine has other things to do.
+# How late, in seconds, something may be that comes at once.
 SOON = 0.25
-
-
-@pytest.fixture(scope="session")
-def servers(
-    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], Server]]:
-    running: dict[str, Server] = {}
-    database_url = url_of(connection.settings_dict)
-
-    def get(name: str) -> Server:
-        if name not in running:
-            running[name] = Server(name, database_url, tmp_path_factory.mktemp(name))
-        return running[name]
-
-    yield get
-    for server in running.values():
-        server.terminate()
-    assert [name for name, server in running.items() if not server.ends(within=10)] == []
-
-
-@pytest.fixture
-def server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Server:
-    return servers(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -130,10 +106,27 @@ def test_a_stream_has_the_bytes_of_drf_in_their_order(
 
 
 @everywhere
+@of_each_format
+def test_a_list_of_few_rows_has_a_length(server: Server, wire: str) -> None:
+    response = httpx.get(f"{server.url}/airlines/?stream={wire}")
+    assert response.headers["Content-Length"] == str(len(response.content))
+    assert "Transfer-Encoding" not in response.headers
+
+
+def come_soon(server: Server, path: str, rows: list[bool]) -> bool:
+    """Tell whether rows come at once: if not whenever the machine has other things to do."""
+
+    def look() -> list[bool]:
+        return [delay < SOON for delay in delays(server, path)]
+
+    return eventually(look, rows, within=4) == rows
+
+
+@everywhere
 @of_each_source
 def test_a_row_arrives_when_the_source_yields_it(server: Server, source: str) -> None:
-    late = delays(server, f"/source/{source}/?stream=ndjson&rows=3&pause=0.3&with=clock")
-    assert [delay < SOON for delay in late] == [True] * 3
+    path = f"/source/{source}/?stream=ndjson&rows=3&pause=0.3&with=clock"
+    assert come_soon(server, path, [True] * 3)
 
 
 @everywhere
@@ -141,8 +134,8 @@ def test_a_row_arrives_when_the_source_yields_it(server: Server, source: str) ->
 def test_rows_that_come_at_once_arrive_before_the_pause_after_them(
     server: Server, source: str
 ) -> None:
-    late = delays(server, f"/response/{source}/?rows=4&burst=3&pause=0.4&with=clock")
-    assert [delay < SOON for delay in late] == [True] * 4
+    path = f"/response/{source}/?rows=4&burst=3&pause=0.4&with=clock"
+    assert come_soon(server, path, [True] * 4)
 
 
 PROBLEM = b'{"$stream":"error","status":500,"title":"Internal Server Error","rows":3}'
@@ -217,7 +210,7 @@ def test_the_source_is_closed_when_its_client_leaves(
     log, mark = server.logged_from_now(), server.mark()
     with server.connect(f"/{view}/{source}/?stream=ndjson&pause=0.02&{mark.query}") as client:
         read_until(client, b'{"n":3}\n')
-    assert eventually(lambda: mark.is_there, True, within=1)
+    assert eventually(lambda: mark.is_there, True, within=5)
     assert log.troubles() == []
 
 
@@ -230,27 +223,8 @@ def test_a_source_that_awaits_something_is_closed_when_its_client_leaves(
     log, mark = server.logged_from_now(), server.mark()
     with server.connect(f"/{view}/async/?stream=ndjson&pause=60&{mark.query}") as client:
         read_until(client, b'{"n":1}\n')
-    assert eventually(lambda: mark.is_there, True, within=1)
+    assert eventually(lambda: mark.is_there, True, within=5)
     assert log.troubles() == []
-
-
-def database_sessions(server: Server) -> set[Any]:
-    """Return the connections to the test database: a server's, or all but this process's."""
-    if connection.vendor == "sqlite":
-        name = str(connection.settings_dict["NAME"])
-        return {file for file in server.open_files() if file[1] == name}
-    query = {
-        "postgresql": "SELECT pid FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        "mysql": "SELECT id FROM information_schema.processlist"
-        " WHERE db = database() AND id <> connection_id()",
-    }[connection.vendor]
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # Within a transaction, as of a test, it would show the same again and again.
-            cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(query)
-        return set(cursor.fetchall())
 
 
 @everywhere
@@ -260,7 +234,18 @@ def test_the_transaction_ends_when_the_client_of_a_queryset_leaves(server: Serve
         read_until(client, b'{"id":')
         during = database_sessions(server)
     assert during > before
-    assert eventually(lambda: database_sessions(server) - before, set(), within=1) == set()
+    assert eventually(lambda: database_sessions(server) - before, set(), within=5) == set()
+    assert log.troubles() == []
+
+
+@under_asgi
+def test_the_transaction_ends_when_the_client_leaves_before_the_view_has_answered(
+    server: Server,
+) -> None:
+    log, before = server.logged_from_now(), database_sessions(server)
+    with server.connect("/slow-flights/?stream=ndjson&pause=0.05"):
+        assert eventually(lambda: database_sessions(server) > before, True, within=5)
+    assert eventually(lambda: database_sessions(server) - before, set(), within=5) == set()
     assert log.troubles() == []
 
 
@@ -280,8 +265,8 @@ def test_fifty_clients_that_leave_leave_nothing_behind(server: Server, source: s
 @of_each_source
 def test_a_source_that_never_waits_lets_others_have_their_turn(server: Server, source: str) -> None:
     with someone_reading(server, f"/source/{source}/?stream=ndjson"):
-        # One page in twenty had to wait for seconds, once.
-        assert max(seconds_for_a_page(server) for _ in range(10)) < 2
+        # One page in twenty had to wait for 8 seconds, once.
+        assert max(seconds_for_a_page(server) for _ in range(10)) < 5
 
 
 @everywhere
@@ -292,8 +277,8 @@ def test_a_source_that_never_waits_is_closed_when_its_client_leaves(
     log, mark = server.logged_from_now(), server.mark()
     with someone_reading(server, f"/source/{source}/?stream=ndjson&{mark.query}"):
         pass
-    assert eventually(lambda: mark.is_there, True, within=1)
-    assert seconds_for_a_page(server) < 2
+    assert eventually(lambda: mark.is_there, True, within=5)
+    assert seconds_for_a_page(server) < 5
     assert log.troubles() == []
 
 
@@ -357,8 +342,8 @@ def test_a_stream_is_compressed_where_django_can(server: Server, view: str, sour
 @on("server", WITH_GZIP, indirect=True)
 @of_each_source
 def test_a_row_behind_gzip_arrives_when_the_source_yields_it(server: Server, source: str) -> None:
-    late = delays(server, f"/source/{source}/?stream=ndjson&rows=3&pause=0.3&with=clock")
-    assert [delay < SOON for delay in late] == [True] * 3
+    path = f"/source/{source}/?stream=ndjson&rows=3&pause=0.3&with=clock"
+    assert come_soon(server, path, [True] * 3)
 
 
 @on("server", WITH_GZIP, indirect=True)
@@ -372,7 +357,7 @@ def test_the_source_behind_gzip_is_closed_when_its_client_leaves(
     headers = {"Accept-Encoding": "gzip"}
     with httpx.stream("GET", server.url + path, headers=headers) as response:
         next(response.iter_bytes())
-    assert eventually(lambda: mark.is_there, True, within=1)
+    assert eventually(lambda: mark.is_there, True, within=5)
     assert log.troubles() == []
 
 
@@ -383,22 +368,3 @@ def test_events_are_never_compressed(server: Server, path: str, source: str) -> 
     response = httpx.get(server.url + path.format(source))
     assert response.headers["Content-Type"] == "text/event-stream"
     assert "Content-Encoding" not in response.headers
-
-
-MEBIBYTE = 2**20
-
-
-@on("server", ["uvicorn", "gunicorn-sync"], indirect=True)
-def test_memory_does_not_grow_with_the_stream(server: Server) -> None:
-    path = f"{server.url}/many-flights/?stream=ndjson&rows="
-    httpx.get(f"{path}5000", timeout=20)
-    idle = peak = server.rss
-    size = measured = 0
-    with httpx.stream("GET", f"{path}100000", timeout=30) as response:
-        for part in response.iter_raw():
-            size += len(part)
-            if size - measured > MEBIBYTE:
-                measured = size
-                peak = max(peak, server.rss)
-    assert size > 25 * MEBIBYTE
-    assert (peak - idle) / MEBIBYTE < 20

@@ -6,7 +6,15 @@ from drf_streaming import settings as streaming
 
 @pytest.mark.parametrize(
     ("name", "default"),
-    [("QUERY_PARAMETER", "stream"), ("CHUNK_SIZE", 500), ("MAX_ROWS", None)],
+    [
+        ("QUERY_PARAMETER", "stream"),
+        ("CHUNK_SIZE", 500),
+        ("MAX_ROWS", None),
+        ("HEARTBEAT", 15),
+        ("MAX_AGE", None),
+        ("SEND_TIMEOUT", 30),
+        ("HOLD_CONNECTIONS", False),
+    ],
 )
 def test_what_is_not_set_has_its_default(settings, name: str, default: object):
     assert streaming.get(name) == default

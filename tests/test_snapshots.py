@@ -3,13 +3,16 @@ kept waiting, nor undone."""
 
 import asyncio
 import json
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.handlers.asgi import ASGIHandler
@@ -24,9 +27,20 @@ from drf_streaming.generics import StreamingListAPIView
 from drf_streaming.snapshots import within
 from drf_streaming.test import read_items
 from flights.models import Airline, Airport, Flight
-from flights.serializers import AirlineSerializer, FlightSerializer
+from flights.serializers import AirlineSerializer, AirportSerializer, FlightSerializer
+from servers import eventually
+from trips import sent, traced
 
 URL = "/flights/?stream=ndjson"
+SCOPE = {
+    "type": "http",
+    "asgi": {"version": "3.0"},
+    "http_version": "1.1",
+    "method": "GET",
+    "path": "/flights/",
+    "query_string": b"stream=ndjson",
+    "headers": [(b"host", b"testserver")],
+}
 POOL_OF_ONE = {"min_size": 1, "max_size": 1, "timeout": 2}
 
 needs_postgresql = pytest.mark.skipif(
@@ -155,7 +169,7 @@ class TestOnPostgreSQL:
         ((state, query),) = backends()
         response.close()
         assert state == "idle in transaction"
-        assert query.startswith("FETCH FORWARD")
+        assert query.startswith("BEGIN READ ONLY;DECLARE")
         assert "WITH HOLD" not in query
 
     @pytest.mark.parametrize("leave", ["before the body", "in the body", "at the end"])
@@ -254,6 +268,7 @@ def test_a_serializer_that_writes_is_refused_before_the_first_byte(committed: No
     class View(StreamingListAPIView):
         queryset = Flight.objects.all()
         serializer_class = Writing
+        stream_source = "cursor"
 
     with pytest.raises(DatabaseError):
         View.as_view()(APIRequestFactory().get("/?stream=ndjson"))
@@ -384,15 +399,6 @@ def test_outside_wal_mode_the_request_itself_can_still_write(other: Any):
 
 
 async def test_the_real_asgi_handler_steps_and_closes_in_the_requests_own_thread(committed: None):
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "path": "/flights/",
-        "query_string": b"stream=ndjson",
-        "headers": [(b"host", b"testserver")],
-    }
     sent: list[dict[str, Any]] = []
     messages = [{"type": "http.request", "body": b"", "more_body": False}]
 
@@ -402,6 +408,64 @@ async def test_the_real_asgi_handler_steps_and_closes_in_the_requests_own_thread
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    await ASGIHandler()(scope, receive, send)
+    await ASGIHandler()(SCOPE, receive, send)
     body = b"".join(message.get("body", b"") for message in sent)
     assert body.count(b"\n") == 3_000
+
+
+async def test_what_a_view_has_opened_is_closed_when_its_client_left_before_it_answered(
+    committed: None,
+):
+    sent: list[dict[str, Any]] = []
+    messages = [
+        {"type": "http.disconnect"},
+        {"type": "http.request", "body": b"", "more_body": False},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop()
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    look: Any = backends if connection.vendor == "postgresql" else list
+    before = await sync_to_async(look)()
+    await ASGIHandler()(SCOPE, receive, send)
+    assert sent == []
+    # A session ends a moment after its connection.
+    assert await sync_to_async(eventually)(look, before, within=10) == before
+
+
+@needs_postgresql
+def test_postgresql_ends_a_transaction_in_which_nobody_asks_for_long(committed: None):
+    blocks = within("default", (b"%d" % flight.pk for flight in Flight.objects.iterator(1)), 0.05)
+    next(blocks)
+    time.sleep(0.3)
+    with pytest.raises(DatabaseError, match="idle-in-transaction timeout"):
+        deque(blocks, maxlen=0)
+
+
+class FewAirports(StreamingListAPIView):
+    queryset = Airport.objects.order_by("pk")[:20]
+    serializer_class = AirportSerializer
+    filter_backends: Any = ()
+    stream_source = "cursor"
+
+
+@needs_postgresql
+def test_a_list_of_few_rows_takes_two_round_trips(committed: None, tmp_path: Path):
+    request = APIRequestFactory().get("/", {"stream": "ndjson"})
+    with traced(tmp_path / "trace"):
+        assert len(read_items(FewAirports.as_view()(request))) == 20
+    # `DECLARE` and `FETCH` are sent with the first.
+    assert sent(tmp_path / "trace") == ["BEGIN", "ROLLBACK"]
+
+
+async def test_a_list_of_few_rows_is_whole_when_the_view_is_through(committed: None):
+    view = FewAirports.as_view()
+    request = APIRequestFactory().get("/", {"stream": "ndjson"})
+    response = await sync_to_async(view)(request)
+    async with ThreadSensitiveContext() as context:
+        body = b"".join([block async for block in response])
+        assert context not in SyncToAsync.context_to_thread_executor
+    assert body.count(b"\n") == 20

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drf_streaming.exceptions import TooManyRows
-from drf_streaming.sources import achunks, chunks, close, is_query
+from drf_streaming.sources import achunks, check_count, chunks, close, is_query
 from flights.models import Airline, Flight, Plane
 
 
@@ -106,12 +106,14 @@ async def test_an_async_iterator_without_aclose_is_read():
 )
 def test_too_many_rows_of_a_list_are_refused_with_their_number(rows: Any, limit: int, found: str):
     with pytest.raises(TooManyRows, match=found):
-        next(chunks(rows, 10, limit))
-    assert [*chunks(rows, 10, 3)] == [[1, 2, 3]]
+        check_count(rows, limit)
+    assert check_count(rows, 3) is None
 
 
 def test_a_generator_is_not_counted():
-    assert next(chunks(iter([1, 2, 3]), 10, 2)) == [1]
+    rows = iter([1, 2, 3])
+    assert check_count(rows, 2) is None
+    assert [*rows] == [1, 2, 3]
 
 
 @pytest.mark.django_db
@@ -132,7 +134,7 @@ class TestQueries:
             django_assert_num_queries(1) as queries,
             pytest.raises(TooManyRows, match="Found 11 or"),
         ):
-            next(chunks(Flight.objects.all(), 500, 10))
+            check_count(Flight.objects.all(), 10)
         assert "LIMIT 11" in queries[0]["sql"]
 
     def test_raw_rows_are_read_without_being_kept(self):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import ParamSpec, TypeVar
 
+from django.conf import settings
 from django.urls import get_script_prefix, get_urlconf, set_script_prefix, set_urlconf
 from django.utils import timezone, translation
 
@@ -36,10 +37,20 @@ class RequestContext:
         if self._thread == threading.get_ident():
             return
         self._thread = threading.get_ident()
-        if self._language is None:
-            translation.deactivate_all()
-        else:
-            translation.activate(self._language)
-        timezone.activate(self._timezone)
-        set_urlconf(self._urlconf)
-        set_script_prefix(self._script_prefix)
+        # What is set takes up memory for as long as the stream is open, so it is only where the
+        # default is not right.
+        if translation.get_language() != self._language:
+            _activate(self._language)
+        if timezone.get_current_timezone() != self._timezone:
+            timezone.activate(self._timezone)
+        if (get_urlconf() or settings.ROOT_URLCONF) != self._urlconf:
+            set_urlconf(self._urlconf)
+        if get_script_prefix() != self._script_prefix:
+            set_script_prefix(self._script_prefix)
+
+
+def _activate(language: str | None) -> None:
+    if language is None:
+        translation.deactivate_all()
+    else:
+        translation.activate(language)

@@ -24,7 +24,6 @@ Field = drf.Field[Any, Any, Any, Any]
 # Up to this many decimal places, str() writes a decimal without an exponent.
 PLAIN_PLACES = 6
 _DRF = str(Path(rest_framework.__file__).parent)
-_HASHABLE = frozenset({str, int, NoneType})
 UTC_ZONES = frozenset({UTC, ZoneInfo("UTC")})
 
 

@@ -1,6 +1,6 @@
 """What is measured: one endpoint for each way to serve each case."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -22,6 +22,9 @@ CASES = {
     "method": "method field",
     "many": "many-to-many",
 }
+# How columns of a long list are read, and in which order.
+SOURCES = ("cursor", "keyset")
+ORDERS = {"flat": "the primary key", "indexed": "another index"}
 FORMATS = ("ndjson", "json", "sse", "csv", "json-seq")
 OF_ANY_SIZE = {"columns": ("new", "kept"), "list": ("new",), "limit": ("new",)}
 APPLICATIONS = {"fastapi": "bench.fastapi_app:app", "limit": "bench.limit:app"}
@@ -45,7 +48,7 @@ class Endpoint:
         return APPLICATIONS.get(self.peer, DJANGO)
 
     def path(self, rows: int) -> str:
-        stream = f"&stream={self.format}" if self.peer in GRADES else ""
+        stream = f"&stream={self.format}" if self.peer in GRADES + SOURCES else ""
         return f"/{self.peer}/{self.case}/?rows={rows}{stream}"
 
 
@@ -85,7 +88,7 @@ def every_endpoint() -> list[Endpoint]:
     return lists + formats
 
 
-def subjects(database: str, rows: int, sizes: Iterable[int]) -> Iterator[Subject]:
+def subjects(database: str, rows: int, sizes: Sequence[int]) -> Iterator[Subject]:
     """Yield everything that is measured, with so many rows, and some of it with fewer or more."""
     for endpoint in every_endpoint():
         yield Subject(database, endpoint, rows, "new")
@@ -95,3 +98,7 @@ def subjects(database: str, rows: int, sizes: Iterable[int]) -> Iterator[Subject
             for each in (*sizes, rows):
                 if (each, connection) != (rows, "new"):
                     yield Subject(database, endpoint, each, connection)
+    if database == "postgresql":
+        for case in ORDERS:
+            for source in SOURCES:
+                yield Subject(database, Endpoint(source, case, "ndjson"), max(*sizes, rows), "new")

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from .endpoints import CASES, FORMATS, PEERS, Endpoint, Subject, own_format
+from .endpoints import CASES, FORMATS, ORDERS, PEERS, Endpoint, Subject, own_format
 from .measures import Measure, Results, ratio
 
 DATABASES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
@@ -39,6 +39,7 @@ def tables(results: Results, rows: int) -> str:
         ),
         *formats(results, rows),
         *sizes(results),
+        *sources(results),
     ]
     return "\n".join(parts)
 
@@ -90,6 +91,20 @@ def sizes(results: Results) -> Iterator[str]:
         ]
         header = ["", "connection", "rows", "rows/s", "first byte", "CPU a row", "memory"]
         yield from table(f"{name}, flat, few rows and many", header, lines)
+
+
+def sources(results: Results) -> Iterator[str]:
+    """Yield what reading by place costs beside a cursor."""
+    lines = []
+    for subject, found in sorted(results.items(), key=str):
+        order = ORDERS.get(subject.endpoint.case)
+        cursor = results.get(subject.of(peer="cursor"))
+        if subject.endpoint.peer == "keyset" and cursor:
+            to_cursor = times(ratio(results, subject, peer="cursor"))
+            rows = f"{subject.rows:,}"
+            lines.append([f"by {order}", rows, speed(cursor), speed(found), to_cursor])
+    header = ["", "rows", "cursor, rows/s", "keyset, rows/s", "keyset to cursor"]
+    yield from table("PostgreSQL, flat, by cursor and by place", header, lines)
 
 
 def speed(measure: Measure) -> str:

@@ -78,6 +78,7 @@ def unit_price(total: Decimal, quantity: int) -> str:
 
 SERIALIZERS: dict[str, type[serializers.ModelSerializer]] = {
     "flat": FlatSerializer,
+    "indexed": FlatSerializer,
     "nested": NestedSerializer,
     "method": MethodSerializer,
     "many": ManySerializer,
@@ -86,7 +87,8 @@ SERIALIZERS: dict[str, type[serializers.ModelSerializer]] = {
 
 def orders(case: str, rows: int, manager: Manager = Order.objects) -> QuerySet:
     """Return the first so many orders, with the relations that the case needs."""
-    found = manager.filter(id__lte=rows).order_by("id")
+    order = ["created", "id"] if case == "indexed" else ["id"]
+    found = manager.filter(id__lte=rows).order_by(*order)
     if case == "nested":
         return found.select_related("customer")
     return found.prefetch_related("tags") if case == "many" else found

@@ -30,9 +30,11 @@ class Server:
     the database, so one is kept under WSGI.
     """
 
-    def __init__(self, application: str, database_url: str, connection: str = "new") -> None:
+    def __init__(
+        self, application: str, database_url: str, connection: str = "new", **variables: str
+    ) -> None:
         self.port = free_port()
-        self._environment = environment(database_url, connection)
+        self._environment = environment(database_url, connection) | variables
         if connection == "new":
             command = f"{ASGI} --port {self.port} {application}"
         else:
@@ -84,6 +86,10 @@ class Server:
     @property
     def memory(self) -> int:
         return self._worker.memory_info().rss
+
+    @property
+    def threads(self) -> int:
+        return self._worker.num_threads()
 
     def forget_peak(self) -> None:
         self._file("clear_refs").write_text("5")

@@ -1,6 +1,26 @@
+from typing import Any
+
+from django.forms import IntegerField
 from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
 from .models import Flight, Weather
+
+
+class IntegerFilter(filters.NumberFilter):
+    """A number as the schema describes it: that of a column of integers."""
+
+    field_class = IntegerField
+
+
+@extend_schema_field(OpenApiTypes.BOOL)
+class BooleanFilter(filters.TypedChoiceFilter):
+    """That of django-filter takes whatever it does not know for no filter."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(*args, choices=choices, coerce="true".__eq__, **kwargs)
 
 
 class FlightFilter(filters.FilterSet):
@@ -8,7 +28,8 @@ class FlightFilter(filters.FilterSet):
     origin = filters.CharFilter("origin_id")
     destination = filters.CharFilter("destination_id")
     date = filters.DateFromToRangeFilter()
-    min_delay = filters.NumberFilter("departure_delay", "gte")
+    cancelled = BooleanFilter()
+    min_delay = IntegerFilter("departure_delay", "gte")
 
     class Meta:
         model = Flight

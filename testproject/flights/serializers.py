@@ -77,3 +77,12 @@ class FlightSerializer(serializers.ModelSerializer):
             "distance",
             "cancelled",
         ]
+
+
+class DepartureSerializer(serializers.Serializer):
+    flight = serializers.CharField()
+    airline = serializers.CharField()
+    origin = serializers.CharField()
+    destination = serializers.CharField()
+    departure = serializers.CharField(help_text="In local time.")
+    delay = serializers.IntegerField(help_text="In minutes.", allow_null=True)

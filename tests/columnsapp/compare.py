@@ -1,12 +1,10 @@
 """The bytes of a stream against those of DRF's own list."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-from django.core.signals import request_finished
-from django.db import close_old_connections, connection
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.generics import ListAPIView
 from rest_framework.renderers import JSONRenderer
@@ -15,6 +13,7 @@ from rest_framework.test import APIRequestFactory
 from drf_streaming import serialization
 from drf_streaming.mixins import StreamingListMixin
 from drf_streaming.serialization import Serialization
+from drf_streaming.test import leave
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?')
 
@@ -61,19 +60,8 @@ def streamed(serializer_class: Any, rows: Any, chunk_size: int = 2) -> bytes:
     try:
         lines = b"".join(response.streaming_content).splitlines()
     finally:
-        with not_closing_connections():
-            response.close()
+        leave(response)
     return b"[" + b",".join(lines) + b"]"
-
-
-@contextmanager
-def not_closing_connections() -> Iterator[None]:
-    """Leave the test's transaction open at the end of a request, as Django's test client does."""
-    request_finished.disconnect(close_old_connections)
-    try:
-        yield
-    finally:
-        request_finished.connect(close_old_connections)
 
 
 def written(found: bytes) -> bytes:

@@ -47,6 +47,14 @@ class Computed(models.CharField):
     descriptor_class = ComputedDescriptor
 
 
+class Single(models.FloatField):
+    """A number of single precision, as databases have that Django did not make."""
+
+    def db_type(self, connection: Any) -> str:
+        single = {"postgresql": "real", "mysql": "float"}
+        return single.get(connection.vendor) or super().db_type(connection)
+
+
 class Status(models.TextChoices):
     NEW = "new", "New"
     OLD = "old", "Old"
@@ -469,3 +477,8 @@ class LoudShouter(Shouter):
     @property
     def voice(self) -> str:
         return self.name.upper()
+
+
+class Measure(models.Model):
+    single = Single(null=True)
+    double = models.FloatField(null=True)

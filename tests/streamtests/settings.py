@@ -16,3 +16,16 @@ DATABASES["other"] = {  # noqa: F405
 
 # Models that only the tests of columns need.
 INSTALLED_APPS = [*INSTALLED_APPS, "columnsapp"]  # noqa: F405
+
+# Where tests count open streams. The test database has the table if a test has made it.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "redis": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0",
+    },
+    "database": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "test_open_streams",
+    },
+}

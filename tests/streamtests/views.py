@@ -5,7 +5,7 @@ import gc
 import os
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
-from itertools import count, cycle, islice
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from drf_streaming.generics import StreamingListAPIView
 from drf_streaming.mixins import StreamingListMixin
 from drf_streaming.responses import NDJSONResponse, SSEResponse
+from drf_streaming.throttling import OpenStreamsThrottle
 from flights.models import Flight
 from flights.serializers import FlightSerializer
 from streamtests.middleware import tenant
@@ -99,6 +100,30 @@ class SourceView(StreamingListMixin, APIView):
         return self.stream(rows, serializer_class=None)
 
 
+class Limit(OpenStreamsThrottle):
+    """Limit streams as the query string says.
+
+    - limit: how many may be open
+    - scope: which streams are counted together
+    - cache: in which cache
+    """
+
+    cache_alias = "redis"
+    lease = 4
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        self.scope = request.query_params["scope"]
+        self.cache_alias = request.query_params["cache"]
+        return super().allow_request(request, view)
+
+    def get_max_open_streams(self, request: Request, view: APIView) -> int:
+        return int(request.query_params["limit"])
+
+
+class LimitedView(SourceView):
+    throttle_classes = [Limit]
+
+
 def response(request: HttpRequest) -> HttpResponseBase:
     return RESPONSES[request.GET.get("format", "ndjson")](Source(request.GET).rows())
 
@@ -124,26 +149,19 @@ class FailingView(StreamingListAPIView):
 
 
 class Slow(FlightSerializer):
+    """Take `?pause=` seconds for each flight."""
+
     def to_representation(self, instance: Flight) -> dict[str, Any]:
-        time.sleep(0.01)
+        time.sleep(float(self.context["request"].query_params.get("pause", 0.01)))
         return super().to_representation(instance)
 
 
 class SlowFlightsView(StreamingListAPIView):
-    """Stream flights for half a minute, ten in a tenth of a second."""
+    """Stream flights, ten in a tenth of a second if `?pause=` says nothing else."""
 
     queryset = Flight.objects.select_related("carrier")
     serializer_class = Slow
     stream_chunk_size = 10
-
-
-class ManyFlightsView(StreamingListMixin, APIView):
-    """Stream the flights again and again: `?rows=` rows in all, none of them kept."""
-
-    def get(self, request: Request) -> HttpResponseBase:
-        flights = list(Flight.objects.values())
-        rows = islice(cycle(flights), int(request.query_params["rows"]))
-        return self.stream(rows, serializer_class=None)
 
 
 def collect(request: HttpRequest) -> HttpResponse:

@@ -3,10 +3,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 
-from drf_streaming.checks import streaming_views
+from drf_streaming.checks.urls import streaming_views
 from drf_streaming.explain import explain
 from drf_streaming.mixins import StreamingListMixin
 
@@ -27,7 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print what was found about each view."""
-        views = [*map(_view, options["views"])] or [*dict.fromkeys(streaming_views())]
+        views = [*map(_view, options["views"])] or [*streaming_views()]
         if not views:
             raise CommandError("The URLconf has no view with StreamingListMixin.")
         self.stdout.write("\n\n".join(map(_explained, views)))
@@ -44,9 +45,11 @@ def _view(path: str) -> type[StreamingListMixin]:
 
 
 def _explained(view: type[StreamingListMixin]) -> str:
+    name = f"{view.__module__}.{view.__qualname__}"
     try:
         return explain(view)
+    except ImproperlyConfigured as error:
+        return f"{name}: wrongly configured: {error}"
     except Exception as error:
         # A view may need what only its own requests have.
-        name = f"{view.__module__}.{view.__qualname__}"
         return f"{name}: not known without a real request ({type(error).__name__}: {error})"

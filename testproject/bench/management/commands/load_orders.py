@@ -18,4 +18,5 @@ class Command(BaseCommand):
         call_command("migrate", run_syncdb=True, verbosity=0)
         if Order.objects.count() < rows:
             data.load(rows)
-            data.tidy()
+        data.index()
+        data.tidy()

@@ -19,7 +19,15 @@ Only those from JFK that left two hours late or more, in order of time:
 
   curl -N '{site}/flights/?stream=ndjson&origin=JFK&min_delay=120&ordering=scheduled_departure'
 
-Or look around in a browser: {site}/
+Watch them arrive in a browser, and look around:
+
+  {site}/live/
+  {site}/
+
+Read what the API is, formats of streams included:
+
+  {site}/schema/swagger/
+  {site}/schema/redoc/
 
 Ctrl-C stops the server.
 """
