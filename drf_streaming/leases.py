@@ -19,10 +19,10 @@ TICK = 0.5
 # How much earlier, in seconds, a lease counts as over here than in the cache: some caches round
 # down to whole seconds.
 MARGIN = 1.0
-# How often a slot is asked for that is free and yet refused: SQLite refuses a write that another
-# connection's write has overtaken, and Django's cache in a database says then what it says of a
-# slot that is taken.
-ATTEMPTS = 5
+# Between asking for a slot that is free and yet refused, in seconds. SQLite refuses a write at once
+# while another connection writes, and Django's cache in a database says then what it says of a
+# slot that is taken. All together is about as long as SQLite waits where it can.
+PAUSES = (0.0, *(0.001 * 2**n for n in range(12)))
 # How many slots are looked at to find a free one. Of more, the last few in a thousand may be
 # refused, but a refusal has a bounded cost.
 LOOKED_AT = 1000
@@ -50,12 +50,13 @@ class Lease:
         slots = [f"{name}:{(start + n) % limit}" for n in range(min(limit, LOOKED_AT))]
         # Where most slots are free, the first of these is the only round trip.
         free = slots[:1]
-        for _ in range(ATTEMPTS):
+        for pause in PAUSES:
             if self._add(free):
                 return True
             free = self._free(slots)
             if not free:
                 break
+            time.sleep(pause)
         return False
 
     def release_with(self, request: HttpRequest) -> None:

@@ -555,13 +555,19 @@ def test_a_stream_costs_two_round_trips_and_a_refusal_no_more(
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="other databases wait for a write")
-def test_a_free_slot_that_another_write_has_overtaken_is_asked_for_again(
-    cache_table: None, committed: None
+@pytest.mark.parametrize(("times", "taken"), [(1, True), (2, True), (3, False)])
+def test_a_free_slot_that_other_writes_have_overtaken_is_asked_for_again(
+    cache_table: None,
+    committed: None,
+    monkeypatch: pytest.MonkeyPatch,
+    times: int,
+    taken: bool,
 ):
+    monkeypatch.setattr(leases, "PAUSES", leases.PAUSES[:3])
     overtaken = []
 
     def overtake(execute: Any, sql: str, *args: Any) -> Any:
-        if sql.startswith("INSERT") and not overtaken:
+        if sql.startswith("INSERT") and len(overtaken) < times:
             name = connection.settings_dict["NAME"]
             with closing(sqlite3.connect(name)) as other, other:
                 other.execute(
@@ -584,8 +590,31 @@ def test_a_free_slot_that_another_write_has_overtaken_is_asked_for_again(
     lease = Lease("database", LEASE)
     # Without the transaction around the test.
     with ThreadPoolExecutor() as threads:
-        assert threads.submit(take).result()
-    assert overtaken == ["database is locked"]
+        assert threads.submit(take).result() == taken
+    assert overtaken == ["database is locked"] * times
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="other databases wait for a write")
+def test_a_free_slot_is_not_refused_while_another_write_takes_its_time(
+    cache_table: None, committed: None
+):
+    lease = Lease("database", LEASE)
+
+    def take() -> bool:
+        try:
+            return lease.take(uuid4().hex, 1)
+        finally:
+            lease.release()
+            connection.close()
+
+    name = connection.settings_dict["NAME"]
+    with ThreadPoolExecutor() as threads, closing(sqlite3.connect(name)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        taken = threads.submit(take)
+        with pytest.raises(TimeoutError):
+            taken.result(0.3)
+        other.rollback()
+        assert taken.result()
 
 
 @pytest.mark.parametrize("limit", [1, 31, 32, 33, 999])
