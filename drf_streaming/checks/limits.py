@@ -8,9 +8,10 @@ from django.core.cache import caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage
 
 from drf_streaming import settings
+from drf_streaming.checks.messages import must_be
 from drf_streaming.checks.numbers import check_number
 from drf_streaming.checks.urls import url_views
 from drf_streaming.throttling import OpenStreamsThrottle
@@ -74,13 +75,13 @@ def _check_lease(where: str, seconds: object) -> list[CheckMessage]:
 def _check_alias(where: str, alias: object) -> list[CheckMessage]:
     if isinstance(alias, property) or alias in django_settings.CACHES:
         return []
-    return [
-        Error(
-            f"{where} must be the name of a cache, got {alias!r}.",
-            hint=f"One of those in CACHES: {', '.join(django_settings.CACHES)}.",
-            id="drf_streaming.E022",
-        )
-    ]
+    return must_be(
+        "the name of a cache",
+        where,
+        alias,
+        hint=f"One of those in CACHES: {', '.join(django_settings.CACHES)}.",
+        check_id="drf_streaming.E022",
+    )
 
 
 def _check_effect(name: str, throttle: type[OpenStreamsThrottle]) -> list[CheckMessage]:

@@ -1,8 +1,9 @@
 """The checks of numbers, which many settings and attributes are."""
 
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage
 
 from drf_streaming.bridge import is_time
+from drf_streaming.checks.messages import must_be
 
 
 def check_number(
@@ -17,23 +18,23 @@ def check_number(
     if isinstance(value, int) and not isinstance(value, bool) and value >= at_least:
         return []
     alternative = ", or None" if null else ""
-    return [
-        Error(
-            f"{where} must be a number of {unit}, got {value!r}.",
-            hint=f"A whole number from {at_least} up{alternative}.",
-            id=check_id,
-        )
-    ]
+    return must_be(
+        f"a number of {unit}",
+        where,
+        value,
+        hint=f"A whole number from {at_least} up{alternative}.",
+        check_id=check_id,
+    )
 
 
 def check_seconds(where: str, value: object) -> list[CheckMessage]:
     """Check a setting, or an attribute of a class, that must be a time in seconds, or None."""
     if isinstance(value, property) or is_time(value):
         return []
-    return [
-        Error(
-            f"{where} must be a number of seconds, got {value!r}.",
-            hint="A number above 0, or None for never.",
-            id="drf_streaming.E008",
-        )
-    ]
+    return must_be(
+        "a number of seconds",
+        where,
+        value,
+        hint="A number above 0, or None for never.",
+        check_id="drf_streaming.E008",
+    )

@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error
 
 from drf_streaming import settings
 from drf_streaming.checks.choices import check_hold, check_isolation, check_source
+from drf_streaming.checks.messages import must_be
 from drf_streaming.checks.numbers import check_number, check_seconds
 from drf_streaming.checks.renderers import check_renderers
 from drf_streaming.parameters import PARAMETERS
@@ -69,10 +70,10 @@ def _item(name: str) -> str:
 def _check_parameter(name: str, parameter: object) -> list[CheckMessage]:
     if isinstance(parameter, str) and parameter:
         return []
-    return [
-        Error(
-            f"{_item(name)} must be the name of a query parameter, got {parameter!r}.",
-            hint=f"For example {settings.DEFAULTS[name]!r}.",
-            id="drf_streaming.E002",
-        )
-    ]
+    return must_be(
+        "the name of a query parameter",
+        _item(name),
+        parameter,
+        hint=f"For example {settings.DEFAULTS[name]!r}.",
+        check_id="drf_streaming.E002",
+    )

@@ -3,6 +3,7 @@
 from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
 
+from drf_streaming.checks.messages import must_be
 from drf_streaming.framing import Framing
 from drf_streaming.renderers import BaseStreamingRenderer
 
@@ -10,13 +11,13 @@ from drf_streaming.renderers import BaseStreamingRenderer
 def check_renderers(where: str, classes: object) -> list[CheckMessage]:
     """Check a setting, or an attribute of a view, that lists streaming renderers."""
     if not isinstance(classes, list | tuple) or not classes:
-        return [
-            Error(
-                f"{where} must be a list of renderer classes, got {classes!r}.",
-                hint="List at least one, such as 'drf_streaming.renderers.NDJSONRenderer'.",
-                id="drf_streaming.E005",
-            )
-        ]
+        return must_be(
+            "a list of renderer classes",
+            where,
+            classes,
+            hint="List at least one, such as 'drf_streaming.renderers.NDJSONRenderer'.",
+            check_id="drf_streaming.E005",
+        )
     return [message for each in classes for message in _check_renderer(where, each)]
 
 
