@@ -33,7 +33,7 @@ class Body:
     Shape: `marks` is how many rows there are between two marks; with 1 there is one at the end,
         with 0 none. `resume` is the place that the stream continues from. `count` returns the
         number of rows of the whole list, where the request wants to know it; once the stream is
-        open, that is the `total`. `rows` is how many are written.
+        open, that is the `total`. `rows` is how many are written, `ended` whether these are all.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Body:
         self._opened = False
         self._first = True
         self.rows = 0
+        self.ended = False
         self._marks = marks
         self._count = count
         self.total: int | None = None
@@ -82,6 +83,7 @@ class Body:
     def finish(self) -> bytes:
         """Return what a complete stream ends with."""
         opening = b"" if self._opened else self.write([])
+        self.ended = True
         end = self._mark("end") if self._marks else b""
         return opening + end + self._framing.finish(self.rows)
 
@@ -153,12 +155,19 @@ def _status(error: Exception) -> int:
     return APIException.status_code
 
 
-def blocks(body: Body, chunks: Chunks) -> Generator[bytes]:
-    """Yield the stream of these chunks, and close them on every way out."""
+def blocks(body: Body, chunks: Chunks, first: int = 0) -> Generator[bytes]:
+    """Yield the stream of these chunks, and close them on every way out.
+
+    Shape: fewer rows than `first` are all there are, and are one block together with the end.
+    """
     with closing(chunks):
         try:
             for items in chunks:
-                yield body.write(items)
+                block = body.write(items)
+                if body.rows < first:
+                    yield block + body.finish()
+                    return
+                yield block
         except Exception as error:
             if isinstance(error, TimedOut) and body.goes_on:
                 return
@@ -198,8 +207,7 @@ def _is_cancelled() -> bool:
 class Started:
     """Hold blocks of which the first is there already, so that its errors are the caller's.
 
-    Shape: where the first says that the list is `short`, the others are there as well, and all
-        together are the `whole`.
+    Shape: where it says that the list is `short`, the first is all there are, and the `whole`.
     """
 
     whole: bytes | None = None
@@ -244,7 +252,8 @@ class Started:
 def _start(
     blocks: Generator[bytes] | Interruptible, short: Callable[[], bool]
 ) -> tuple[bytes, bool]:
-    """Return the first block, or all of them, and whether it is all."""
+    """Return the first block, and whether it is the only one."""
     first = next(blocks, b"")
-    complete = short()
-    return b"".join([first, *blocks]) if complete else first, complete
+    if complete := short():
+        blocks.close()
+    return first, complete

@@ -10,14 +10,16 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, F, Func, Lookup, Q, QuerySet, Subquery, Value
 from django.db.models.lookups import GreaterThan, LessThan
 
-from drf_streaming import loaders, sources
+from drf_streaming import loaders, ordering, sources
 from drf_streaming.comparing import target
-from drf_streaming.fetching import FIRST
+from drf_streaming.cursors import FIRST
 from drf_streaming.ordering import Term, Terms
 
 
 def ordered(queryset: QuerySet[Any], by: Terms) -> QuerySet[Any]:
     """Return the queryset in exactly this order, its rows with each term under its name."""
+    if ordering.is_by_key(queryset, by):
+        return queryset
     made = {term.name: term.value for term in by if term.name != term.path}
     found: QuerySet[Any] = queryset.annotate(**made).order_by(*(term.order_by for term in by))
     found.query.standard_ordering = True

@@ -14,6 +14,10 @@ def is_psycopg_3(connection: Any) -> bool:
     return connection.vendor == "postgresql" and hasattr(connection.connection, "adapters")
 
 
+def _is_in_utc(driver: Any) -> bool:
+    return bool(driver.info.parameter_status("TimeZone") == "UTC")
+
+
 def load_moments_fast(connection: BaseDatabaseWrapper) -> None:
     """Let psycopg alone load moments in UTC; Django's loader, in Python, would replace UTC by UTC.
 
@@ -26,8 +30,8 @@ def load_moments_fast(connection: BaseDatabaseWrapper) -> None:
     database: Any = connection.Database  # type: ignore[attr-defined]
     kind, text = database.adapters.types["timestamptz"].oid, database.pq.Format.TEXT
     found = driver.adapters.get_loader(kind, text)
-    in_utc = driver.info.parameter_status("TimeZone") == "UTC" and connection.timezone is UTC
-    if in_utc and found.__module__ == _DJANGOS and found.timezone is UTC:
+    is_djangos = found.__module__ == _DJANGOS and found.timezone is UTC
+    if is_djangos and connection.timezone is UTC and _is_in_utc(driver):
         own = database.adapters.get_loader(kind, text)
         # Django asks the class for its time zone, and the one in C cannot be subclassed.
         members = {"__new__": lambda _, *args: own(*args), "format": text, "timezone": UTC}

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import AsyncIterable, Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import sync_to_async
@@ -31,6 +32,7 @@ else:
 
 AnyRows = Iterable[Any] | AsyncIterable[Any]
 FROM_VIEW: Final = object()
+_imported = lru_cache(maxsize=100)(import_string)
 
 
 class StreamingListMixin(_View):
@@ -62,7 +64,7 @@ class StreamingListMixin(_View):
         classes = self.streaming_renderer_classes
         if classes is None:
             classes = settings.get("RENDERER_CLASSES")
-        return [(import_string(each) if isinstance(each, str) else each)() for each in classes]
+        return [(_imported(each) if isinstance(each, str) else each)() for each in classes]
 
     def get_stream_chunk_size(self) -> int:
         """Return how many rows are fetched, serialized and sent together, at most."""

@@ -43,6 +43,8 @@ def _with_parameters(
     negotiator: BaseContentNegotiation,
 ) -> str:
     """Return the media type with the parameters that `Accept` gives, such as a version."""
+    if _reads_accept(negotiator) and ";" not in request.META.get("HTTP_ACCEPT", ""):
+        return str(renderer.media_type)
     try:
         _, accepted = negotiator.select_renderer(request, [renderer, *own], None)
     except (NotAcceptable, Http404):
@@ -75,8 +77,11 @@ def by_header(
 
 def _reads_accept(negotiator: BaseContentNegotiation) -> bool:
     """Tell whether it is DRF's own, and not one that decides by something else."""
-    ours = DefaultContentNegotiation.select_renderer
-    return getattr(type(negotiator), "select_renderer", None) is ours
+    found, ours = type(negotiator), DefaultContentNegotiation
+    return all(
+        getattr(found, name, None) is getattr(ours, name)
+        for name in ("select_renderer", "get_accept_list")
+    )
 
 
 def _preferred(request: Request, offered: Sequence[BaseRenderer]) -> BaseRenderer | None:

@@ -90,6 +90,14 @@ def terms(queryset: QuerySet[Any]) -> Terms:
     return tuple(found.values())
 
 
+def is_by_key(queryset: QuerySet[Any], by: Terms) -> bool:
+    """Tell whether a queryset is ordered by its primary key already, which these terms say too."""
+    query = queryset.query
+    sign = "-" if by[0].descending else ""
+    given = ((f"{sign}pk",), (f"{sign}{by[0].path}",))
+    return len(by) == 1 and query.standard_ordering and query.order_by in given
+
+
 def _check(queryset: QuerySet[Any]) -> None:
     query = queryset.query
     if queryset._iterable_class is not ModelIterable:
@@ -176,6 +184,9 @@ def _of(queryset: QuerySet[Any], each: Any) -> Iterator[Term]:
 def _named(queryset: QuerySet[Any], name: str, *, descending: bool) -> list[Term]:
     if name == "?":
         raise NoPlace("its order is random")
+    if name in queryset.query.extra:
+        # Also where a field has the name.
+        raise NoPlace(f"it is ordered by {name}, which is of extra()")
     annotation = queryset.query.annotations.get(name)
     if annotation is None:
         return _along(queryset.model, name, descending)

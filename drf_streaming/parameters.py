@@ -62,7 +62,9 @@ def counts(request: Request) -> bool:
 
 def _number(request: Request, setting: str, expected: str, most: int = 999_999_999) -> int:
     parameter = settings.get(setting)
-    wanted = request.query_params.get(parameter, "0")
+    wanted = request.query_params.get(parameter)
+    if wanted is None:
+        return 0
     if not fullmatch("[0-9]{1,9}", wanted) or int(wanted) > most:
         raise ValidationError({parameter: [f"Expected {expected}, got {wanted!r}."]})
     return int(wanted)

@@ -1,8 +1,7 @@
 """Places in a list: what comes after one, and the tokens of those that a stream passes."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, cached_property, partial
 from typing import Any, cast
 
 from django.db.models import QuerySet
@@ -30,13 +29,17 @@ class Places:
             raise NoPlace("its rows are no queryset")
         self.terms: Terms = ordering.terms(rows)
         self._rows = rows
+        self._view = view
         self.names = tuple(term.name for term in self.terms)
-        self._tokens = Tokens("\n".join(_binding(view, self.terms)))
 
     @cached_property
     def rows(self) -> "QuerySet[Any]":
         """The rows in exactly this order."""
         return keysets.ordered(self._rows, self.terms)
+
+    @cached_property
+    def _tokens(self) -> Tokens:
+        return Tokens("\n".join(_binding(self._view, self.terms)))
 
     def after(self, start: Start) -> "QuerySet[Any]":
         """Return the rows that come after a place.
@@ -75,25 +78,31 @@ class Places:
             for term, value in zip(terms, values, strict=True)
         ]
 
-    def mark(self, prepared: Serialization, *, each: bool) -> Serialization:
-        """Return the serialization with the place of each item, or of the last of each chunk."""
+    def mark(self, prepared: Serialization, *, each: bool) -> None:
+        """Let the serialization give the place of each item, or of the last of each chunk."""
         chunk, keys = prepared.chunk, prepared.keys
-        token = self._tokens.make
-        hidden = {term.path for term in self.terms} - {*_shown(prepared.plan)}
-        own = [self.names.index(term.name) for term in self._keys()]
-        if hidden - {term.path for term in self._keys()}:
-            # The order tells more than the items do: only the key is given away.
-            def make(values: tuple[Any, ...]) -> bytes:
-                return token([values[place] for place in own])
-        else:
-            make = token
+        # Most streams of lines end without having told a place.
+        maker = cache(partial(self._maker, prepared.plan))
+
+        def token(values: tuple[Any, ...]) -> bytes:
+            return maker()(values)
 
         def placed(rows: list[Any]) -> Placed:
             # Before the project's fields can change the objects.
             found = keys(rows if each else rows[-1:])
-            return Placed(cast("Items", chunk(rows)), found, make)
+            return Placed(cast("Items", chunk(rows)), found, token)
 
-        return replace(prepared, chunk=placed)
+        prepared.chunk = placed
+
+    def _maker(self, plan: Plan | None) -> Callable[[Sequence[Any]], bytes]:
+        """Return what makes tokens of the values of the terms."""
+        make = self._tokens.make
+        hidden = {term.path for term in self.terms} - {*_shown(plan)}
+        if not hidden - {term.path for term in self._keys()}:
+            return make
+        # The order tells more than the items do: only the key is given away.
+        own = [self.names.index(term.name) for term in self._keys()]
+        return lambda values: make([values[place] for place in own])
 
 
 def _shown(plan: Plan | None, prefix: str = "") -> Iterator[str]:

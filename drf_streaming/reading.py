@@ -10,7 +10,7 @@ from drf_streaming import choices, keysets, serialization, snapshots, sources
 from drf_streaming.body import Body, Started, blocks
 from drf_streaming.choices import Choice
 from drf_streaming.comparing import NoPlace
-from drf_streaming.fetching import FIRST
+from drf_streaming.cursors import FIRST
 from drf_streaming.framing import Framing
 from drf_streaming.interrupts import Interruptible, Steps
 from drf_streaming.parameters import Start
@@ -78,7 +78,9 @@ class Reading:
             return serialization.prepare(self._serializer, self._rows)
         wanted = places.rows if start is None else places.after(start)
         prepared = serialization.prepare(self._serializer, wanted, places.names)
-        return places.mark(prepared, each=framing.identified) if marked else prepared
+        if marked:
+            places.mark(prepared, each=framing.identified)
+        return prepared
 
     def blocks(
         self,
@@ -105,13 +107,12 @@ class Reading:
         if not sources.is_query(rows):
             return Started(blocks(body, items))
         steps = Steps(rows.db, items)
-        content = blocks(body, steps)
+        content = blocks(body, steps, first)
         if self._by_place and self.isolation is None:
             content = snapshots.without(rows.db, content)
         else:
             content = snapshots.within(rows.db, content, timeout, self.isolation)
-        # Rows that do not fill the first chunk are all there are.
-        return Started(Interruptible(content, steps), short=lambda: body.rows < first)
+        return Started(Interruptible(content, steps), short=lambda: body.ended)
 
     def _chunks(
         self, prepared: Serialization, first: int, chunk_size: int, page_size: int

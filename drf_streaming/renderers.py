@@ -72,9 +72,7 @@ class BaseStreamingRenderer(BaseRenderer):
         """Return the headers of a stream that is called so, besides those of the framing."""
         if self.disposition is None:
             return {}
-        file_name = f"{slugify(name) or 'export'}.{self.format}"
-        attached = self.disposition == "attachment"
-        return {"Content-Disposition": str(content_disposition_header(attached, file_name))}
+        return {"Content-Disposition": _disposition(self.disposition, name, self.format)}
 
     def begin(self, serializer: BaseSerializer[Any] | None = None, **options: Any) -> Body:
         """Return one stream of this format, nothing of which is written yet.
@@ -168,6 +166,12 @@ class CSVRenderer(BaseStreamingRenderer):
             nested=[path for path, nested in fields if nested],
             guard_formulas=self.guard_formulas,
         )
+
+
+@lru_cache(maxsize=256)
+def _disposition(kind: str, name: str, extension: str | None) -> str:
+    file_name = f"{slugify(name) or 'export'}.{extension}"
+    return str(content_disposition_header(kind == "attachment", file_name))
 
 
 def _has_its_fields(serializer: object) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from typing import Any, Literal
@@ -24,7 +24,7 @@ Items = Sequence[Any] | Table
 Grade = Literal["columns", "objects", "DRF"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Serialization:
     """How rows become items.
 
@@ -49,10 +49,11 @@ def prepare(
     serializer: BaseSerializer[Any] | None, rows: Any, keys: Sequence[str] = ()
 ) -> Serialization:
     """Decide how this serializer is applied to these rows, which have these keys."""
-    prepared = replace(_prepare(serializer, rows, keys), given=rows)
-    if prepared.grade == "columns":
-        return prepared
-    return replace(prepared, keys=_keys_of_objects(keys))
+    prepared = _prepare(serializer, rows, keys)
+    prepared.given = rows
+    if prepared.grade != "columns":
+        prepared.keys = _keys_of_objects(keys)
+    return prepared
 
 
 def is_row_by_row(serializer: BaseSerializer[Any] | None) -> bool:
@@ -100,7 +101,7 @@ def _prepare(
 
 
 def _over_columns(rows: QuerySet[Any], plan: Plan, keys: Sequence[str]) -> Serialization:
-    paths = list(dict.fromkeys(plan.paths))
+    paths = plan.paths
     names = ["__".join(path) for path in paths]
     if rows.query.distinct:
         # Rows that differ only in what nobody reads are different rows still.
@@ -113,8 +114,9 @@ def _over_columns(rows: QuerySet[Any], plan: Plan, keys: Sequence[str]) -> Seria
         columns = dict(zip(paths, zip(*found, strict=True), strict=False))
         return plan.table(Columns(columns, len(found), using))
 
-    selected = rows.prefetch_related(None).values_list(*names)
+    selected = rows.values_list(*names)
     selected._iterable_class = ColumnsIterable
+    selected._prefetch_related_lookups = ()  # type: ignore[attr-defined]  # private
 
     def keys_of(found: list[Any]) -> list[tuple[Any, ...]]:
         return [tuple(row[place] for place in places) for row in found]

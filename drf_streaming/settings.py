@@ -58,7 +58,8 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
 
 def configured() -> Mapping[str, Any]:
     """Return what the project has set, without the defaults."""
-    return getattr(django_settings, NAME, {})
+    # Past the lazy settings: for these, one that is not there is an error each time.
+    return getattr(django_settings._wrapped, NAME, {})  # type: ignore[misc]  # private
 
 
 def is_dict() -> bool:

@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
 
 from drf_streaming import loaders, transactions
-from drf_streaming.transactions import REPEATABLE, REPEATABLE_READ
+from drf_streaming.transactions import REPEATABLE, REPEATABLE_READ, in_test
 
 # How long, in seconds, a reader that keeps up may take for a block.
 SLOW = 0.1
@@ -43,9 +43,7 @@ def within(
             with snapshot.lent():
                 block = next(blocks, None)
     finally:
-        with snapshot.lent():
-            blocks.close()
-        snapshot.close()
+        snapshot.close(blocks)
 
 
 def without(alias: str, blocks: Generator[bytes]) -> Generator[bytes]:
@@ -100,7 +98,7 @@ def _open(alias: str, timeout: float | None, isolation: str | None) -> "_Shared 
         own.settings_dict["OPTIONS"].pop("pool", None)
     else:
         own = found
-        connections[alias] = found.copy()
+        del connections[alias]
     return _Own(alias, own, timeout, isolation)
 
 
@@ -111,11 +109,6 @@ def _must_share(found: BaseDatabaseWrapper) -> bool:
     return isinstance(found, SQLiteWrapper) and (
         found.is_in_memory_db() or keeps_writers_out(found)
     )
-
-
-def in_test(connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether this is in the transaction of a test, which goes on after the stream."""
-    return any(getattr(block, "_from_testcase", False) for block in connection.atomic_blocks)
 
 
 def keeps_writers_out(connection: BaseDatabaseWrapper) -> bool:
@@ -129,6 +122,12 @@ def keeps_writers_out(connection: BaseDatabaseWrapper) -> bool:
         # https://www.sqlite.org/wal.html: elsewhere a reader makes every other writer wait.
         mode: tuple[str] = cursor.fetchone()
         return mode[0] != "wal"
+
+
+def _opened(alias: str) -> BaseDatabaseWrapper | None:
+    """Return what the alias means in this thread, without making it so."""
+    opened = connections.all(initialized_only=True)
+    return next((connection for connection in opened if connection.alias == alias), None)
 
 
 def _pooled(connection: BaseDatabaseWrapper) -> bool:
@@ -145,8 +144,8 @@ class _Shared:
     def release_others(self) -> None:
         pass
 
-    def close(self) -> None:
-        pass
+    def close(self, blocks: Generator[bytes]) -> None:
+        blocks.close()
 
 
 class _Own:
@@ -171,7 +170,7 @@ class _Own:
 
     @contextmanager
     def lent(self) -> Generator[None]:
-        others = connections[self._alias]
+        others = _opened(self._alias)
         connections[self._alias] = self._own
         try:
             if not self._begun:
@@ -183,31 +182,43 @@ class _Own:
                 transactions.begin(self._own, self._timeout, self._isolation)
             yield
         finally:
-            connections[self._alias] = others
+            if others is None:
+                del connections[self._alias]
+            else:
+                connections[self._alias] = others
 
     def release_others(self) -> None:
         """Give back what middleware opened: the rest of the request is this stream."""
-        others = connections[self._alias]
-        if not others.in_atomic_block:
+        others = _opened(self._alias)
+        if others is not None and not others.in_atomic_block:
             others.close()
 
-    def close(self) -> None:
-        """End the transaction and give the connection back."""
+    def close(self, blocks: Generator[bytes]) -> None:
+        """Close what reads, end the transaction and give the connection back."""
         try:
-            self._end()
+            with self.lent():
+                try:
+                    blocks.close()
+                finally:
+                    self._end()
         except Error:
             self._own.close()
-        others = connections[self._alias]
-        if self._thread != threading.get_ident() or others.in_atomic_block or _pooled(others):
+        finally:
+            self._give_back()
+
+    def _end(self) -> None:
+        self._own.set_rollback(True)
+        self._transaction.__exit__(None, None, None)
+        transactions.end(self._own)
+
+    def _give_back(self) -> None:
+        others = _opened(self._alias)
+        kept = others is not None and (others.in_atomic_block or _pooled(others))
+        if kept or self._thread != threading.get_ident():
             self._own.close()
             return
-        others.close()
+        if others is not None:
+            others.close()
         self._own.dec_thread_sharing()
         connections[self._alias] = self._own
         self._own.close_if_unusable_or_obsolete()
-
-    def _end(self) -> None:
-        with self.lent():
-            self._own.set_rollback(True)
-            self._transaction.__exit__(None, None, None)
-            transactions.end(self._own)

@@ -20,6 +20,7 @@ from django.db.models import Manager, QuerySet
 from django.db.models.query import RawQuerySet
 
 from drf_streaming.exceptions import TimedOut, TooManyRows
+from drf_streaming.fetching import few_first
 
 Row = Any
 Rows = Iterable[Row]
@@ -80,7 +81,8 @@ def chunks(rows: Rows, chunk_size: int, first: int = FIRST_CHUNK) -> Generator[l
     Shape: `first` is how many rows the first chunk of a query or a list has, at most.
     """
     if isinstance(rows, QuerySet):
-        yield from growing(rows.iterator(chunk_size=chunk_size), chunk_size, first)
+        fetched = few_first(rows).iterator(chunk_size=chunk_size)
+        yield from growing(fetched, chunk_size, first)
     elif isinstance(rows, RawQuerySet) and not _prefetches(rows):
         yield from growing(rows.iterator(), chunk_size, first)
     elif isinstance(rows, RawQuerySet | list | tuple):

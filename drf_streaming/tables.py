@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 
-@dataclass(slots=True, frozen=True)
-class Native:
+class Native(NamedTuple):
     """Values that are written as what they are: text, whole numbers, true, false and None.
 
     Shape: with `as_text`, values of a class that JSON has no type for, and writes as text.
@@ -20,23 +19,20 @@ class Native:
     as_text: bool = False
 
 
-@dataclass(slots=True, frozen=True)
-class Values:
+class Values(NamedTuple):
     """Values of any class, as items hold them; UNSET where an item lacks the key."""
 
     values: Sequence[Any]
 
 
-@dataclass(slots=True, frozen=True)
-class Nested:
+class Nested(NamedTuple):
     """An object in each item where `present` says so, or in all; None in the others."""
 
     table: "Table"
     present: Sequence[bool] | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class Many:
+class Many(NamedTuple):
     """A list in each item: so many of the column's values, one after the other."""
 
     column: "Column"

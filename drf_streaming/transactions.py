@@ -25,6 +25,11 @@ _READ_ONLY = {
 }
 
 
+def in_test(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether this is in the transaction of a test, which goes on after the stream."""
+    return any(getattr(block, "_from_testcase", False) for block in connection.atomic_blocks)
+
+
 def declare_read_only(connection: BaseDatabaseWrapper, read_only: bool | None) -> None:
     """Let PostgreSQL's driver say so as it begins the transaction: one round trip less."""
     driver = connection.connection

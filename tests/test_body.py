@@ -159,6 +159,11 @@ async def test_the_header_of_csv_comes_first_and_is_no_row():
     assert await read(blocks(csv_body(), chunks([{"a": 1}]))) == (b"a\r\n1\r\n", None)
 
 
+def test_fewer_rows_than_the_first_chunk_may_have_are_one_block_with_the_end():
+    whole = b'1\n2\n{"$stream":"end","rows":2}\n'
+    assert [*blocks(body(marks=1), chunks([1, 2]), first=3)] == [whole]
+
+
 def test_leaving_closes_the_chunks():
     ended = []
 
@@ -195,12 +200,12 @@ class TestStarted:
     def test_nothing_is_one_empty_block(self):
         assert [*Started(block for block in ())] == [b""]
 
-    def test_a_short_list_is_fetched_whole(self):
-        rest = (block for block in [b"1", b"2"])
+    def test_a_short_list_is_closed_at_once(self):
+        rest = (block for block in [b"all", b"no more"])
         started = Started(rest, short=lambda: True)
         assert next(rest, None) is None
-        assert started.whole == b"12"
-        assert [*started] == [b"12"]
+        assert started.whole == b"all"
+        assert [*started] == [b"all"]
 
     def test_another_is_not(self):
         assert Started(block for block in [b"1", b"2"]).whole is None

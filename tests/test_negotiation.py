@@ -145,6 +145,16 @@ def test_a_negotiator_that_ignores_accept_is_not_gone_around():
     assert by_header(request, OWN, STREAMING, First(), None) == (OWN[0], "application/json")
 
 
+def test_a_negotiator_that_accepts_what_is_not_in_the_header_is_asked():
+    class InQuery(DefaultContentNegotiation):
+        def get_accept_list(self, request):
+            return ["application/json; version=2"]
+
+    request = Request(APIRequestFactory().get("/?stream=ndjson"))
+    _, media_type = by_name(request, OWN, STREAMING, InQuery())
+    assert media_type == "application/x-ndjson; version=2"
+
+
 def test_without_the_query_parameter_nothing_is_chosen():
     assert by_name(Request(APIRequestFactory().get("/")), OWN, STREAMING, DRF) is None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Count, F, OuterRef, Subquery, Window
+from django.db.models import Count, F, FilteredRelation, OuterRef, Subquery, Window
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Lower, Now, Random, RowNumber, TruncDay
 from django.db.models.lookups import LessThan
@@ -233,7 +233,15 @@ def delete(rows: Any, pk: int) -> None:
         ),
         (
             lambda: Thing.objects.extra(select={"more": "1"}).order_by("more"),
-            "more, which is no field of Thing",
+            "more, which is of extra()",
+        ),
+        (
+            lambda: Thing.objects.extra(select={"pk": "maker_id"}).order_by("pk"),
+            "pk, which is of extra()",
+        ),
+        (
+            lambda: Thing.objects.annotate(by=FilteredRelation("maker")).order_by("by__name"),
+            "by, which is no field of Thing",
         ),
         (lambda: Sorted.objects.all(), "by an expression"),
         (lambda: OfSorted.objects.order_by("sorted"), "sorted, whose objects are by an expression"),

@@ -1,4 +1,5 @@
 import pytest
+from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
 
 from drf_streaming import settings as streaming
@@ -27,6 +28,15 @@ def test_values_are_read_when_they_are_needed(settings):
     assert (streaming.get("CHUNK_SIZE"), streaming.configured()) == (7, {"CHUNK_SIZE": 7})
     settings.DRF_STREAMING = {"CHUNK_SIZE": 8}
     assert streaming.get("CHUNK_SIZE") == 8
+
+
+def test_a_setting_that_is_assigned_is_seen(settings):
+    del settings.DRF_STREAMING
+    assert streaming.get("CHUNK_SIZE") == 500
+    django_settings.DRF_STREAMING = {"CHUNK_SIZE": 7}
+    assert streaming.get("CHUNK_SIZE") == 7
+    del django_settings.DRF_STREAMING
+    assert streaming.get("CHUNK_SIZE") == 500
 
 
 def test_a_value_of_none_is_a_value(settings):

@@ -169,7 +169,8 @@ class TestOnPostgreSQL:
         ((state, query),) = backends()
         response.close()
         assert state == "idle in transaction"
-        assert query.startswith("BEGIN READ ONLY;DECLARE")
+        assert query.startswith("BEGIN READ ONLY;")
+        assert ";DECLARE drf_streaming NO SCROLL CURSOR FOR" in query
         assert "WITH HOLD" not in query
 
     @pytest.mark.parametrize("leave", ["before the body", "in the body", "at the end"])

@@ -30,12 +30,11 @@ class RequestContext:
 
     def run(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call one step inside the context."""
-        self.variables.run(self._follow)
+        if self._thread != threading.get_ident():
+            self.variables.run(self._follow)
         return self.variables.run(step, *args, **kwargs)
 
     def _follow(self) -> None:
-        if self._thread == threading.get_ident():
-            return
         self._thread = threading.get_ident()
         # What is set takes up memory for as long as the stream is open, so it is only where the
         # default is not right.

@@ -9,7 +9,6 @@ from rest_framework.relations import ManyRelatedField, RelatedField
 from rest_framework.serializers import ListSerializer, Serializer
 
 from drf_streaming.columns import models
-from drf_streaming.columns.cells import cell
 from drf_streaming.columns.fields import Field, is_own
 from drf_streaming.columns.level import Level
 from drf_streaming.columns.models import AnyModel, Declined, Path
@@ -63,12 +62,11 @@ class _Compiler:
 
     def _entry(self, field: Field) -> Entry:
         name = str(field.field_name)
-        represent = cell(field, self._level.model)
         try:
-            return Entry(name, field, self._source(field), represent)
+            return Entry(name, field, self._source(field))
         except Declined as declined:
             self._level.meet(_attributes(field))
-            return Entry(name, field, None, represent, str(declined), declined.advice)
+            return Entry(name, field, None, str(declined), declined.advice)
 
     def _source(self, field: Field) -> Source:
         if isinstance(field, ListSerializer | ManyRelatedField):

@@ -1,7 +1,6 @@
 """Values to what an item holds, a column at a time."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import NoneType
 from typing import Any, NamedTuple
 
@@ -32,8 +31,7 @@ class Fast(NamedTuple):
     """Whether what is made tells the value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Converter:
+class Converter(NamedTuple):
     """Turn the values that a field would be given into a column of what it would return."""
 
     represent: Callable[[Any], Any]

@@ -1,12 +1,12 @@
 """How a DRF field turns values into what an item holds, a column at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, getcontext
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from operator import attrgetter, itemgetter, methodcaller
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -48,55 +48,57 @@ def converter(field: Field) -> Converter:
     owner: Any = type(field)
     rule = _rule(owner)
     fast = None
-    if rule is not None and vars(field).keys().isdisjoint(name for name, _ in rule.needs):
+    if rule is not None and vars(field).keys().isdisjoint(rule.needs):
         fast = rule.make(field)
-    if fast is not None and fast.types is not None:
-        fast = fast._replace(types=fast.types | {NoneType})
     return Converter(field.to_representation, fast)
 
 
 @lru_cache(maxsize=1024)
 def _rule(owner: Any) -> "_Rule | None":
     rule = _RULES.get(owner.to_representation)
-    if rule is None or any(getattr(owner, name) is not method for name, method in rule.needs):
+    if rule is None or any(getattr(owner, name) is not rule.needs[name] for name in rule.needs):
         return None
     return rule
 
 
 class _Rule(NamedTuple):
     make: Callable[[Any], Fast | None]
-    needs: Sequence[tuple[str, Any]] = ()
+    needs: Mapping[str, Any] = MappingProxyType({})
 
 
-def _as_they_are(kind: type) -> Callable[[Field], Fast]:
-    return lambda _: Fast(frozenset({kind}), Native, "none")
+@cache
+def _only(kind: type) -> frozenset[type]:
+    return frozenset({kind, NoneType})
 
 
-def _any(_: Field) -> Fast:
-    # What the values are is for the encoder to find out.
-    return Fast(None, Values, "none")
+def _always(fast: Fast) -> Callable[[Field], Fast]:
+    return lambda _: fast
+
+
+def _as_they_are(kind: type) -> Fast:
+    return Fast(_only(kind), Native, "none")
+
+
+# What the values are is for the encoder to find out, and which of them JSON has no word for.
+_ANY = Fast(None, Values, "none")
+_FLOATS = Fast(_only(float), Values, "none")
+_UUIDS = Fast(_only(UUID), partial(Native, as_text=True), "none")
+_DATES = Fast(_only(date), partial(Native, as_text=True), "none")
 
 
 def _json(field: drf.JSONField) -> Fast | None:
-    return None if field.binary else _any(field)
-
-
-def _float(_: Field) -> Fast:
-    # The encoder looks for those that JSON has no word for.
-    return Fast(frozenset({float}), Values, "none")
+    return None if field.binary else _ANY
 
 
 def _big_integer(field: Any) -> Fast | None:
     to_string = getattr(field, "coerce_to_string", api_settings.COERCE_BIGINT_TO_STRING)
     if to_string:
-        return Fast(frozenset({int}), lambda values: Native(_mapped(str, values)), "text")
-    return Fast(frozenset({int}), Native, "none")
+        return Fast(_only(int), lambda values: Native(_mapped(str, values)), "text")
+    return _as_they_are(int)
 
 
 def _uuid(field: drf.UUIDField) -> Fast | None:
-    if field.uuid_format != "hex_verbose":
-        return None
-    return Fast(frozenset({UUID}), partial(Native, as_text=True), "none")
+    return _UUIDS if field.uuid_format == "hex_verbose" else None
 
 
 def _decimal(field: drf.DecimalField) -> Fast | None:
@@ -120,7 +122,7 @@ def _decimal(field: drf.DecimalField) -> Fast | None:
         # The point is no digit. A sign or a leading zero only makes it look too long.
         return Native(found) if exact and max(map(len, present), default=0) <= digits + 1 else None
 
-    return Fast(frozenset({Decimal}), column, "text")
+    return Fast(_only(Decimal), column, "text")
 
 
 def _is_iso(field: Field, default: str | None) -> bool:
@@ -148,7 +150,7 @@ def _datetime(field: drf.DateTimeField) -> Fast | None:
             return None
         return Native([None if moment is None else _text(moment) for moment in moved])
 
-    return Fast(frozenset({datetime}), column, "text in the current time zone", True)
+    return Fast(_only(datetime), column, "text in the current time zone", True)
 
 
 def _text(moment: datetime) -> str:
@@ -157,22 +159,18 @@ def _text(moment: datetime) -> str:
 
 
 def _date(field: drf.DateField) -> Fast | None:
-    if not _is_iso(field, api_settings.DATE_FORMAT):
-        return None
-    return Fast(frozenset({date}), partial(Native, as_text=True), "none")
+    return _DATES if _is_iso(field, api_settings.DATE_FORMAT) else None
 
 
 def _time(field: drf.TimeField) -> Fast | None:
     if not _is_iso(field, api_settings.TIME_FORMAT):
         return None
-    return Fast(frozenset({time}), lambda values: Native(_mapped(time.isoformat, values)), "text")
+    return Fast(_only(time), lambda values: Native(_mapped(time.isoformat, values)), "text")
 
 
 def _choice(field: drf.ChoiceField) -> Fast:
     made = Remembered(field.to_representation)
-    return Fast(
-        frozenset({str}), lambda values: Values([*map(made.__getitem__, values)]), "the choice"
-    )
+    return Fast(_only(str), lambda values: Values([*map(made.__getitem__, values)]), "the choice")
 
 
 def _mapped(function: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
@@ -182,20 +180,20 @@ def _mapped(function: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
     return [*map(function, values)]
 
 
-def _methods(owner: type, *names: str) -> list[tuple[str, Any]]:
-    return [(name, getattr(owner, name)) for name in names]
+def _methods(owner: type, *names: str) -> dict[str, Any]:
+    return {name: getattr(owner, name) for name in names}
 
 
 # By the function that represents: a subclass with one of its own finds no rule.
 _RULES: dict[Any, _Rule] = {
-    drf.CharField.to_representation: _Rule(_as_they_are(str)),
+    drf.CharField.to_representation: _Rule(_always(_as_they_are(str))),
     drf.BooleanField.to_representation: _Rule(
-        _as_they_are(bool),
+        _always(_as_they_are(bool)),
         _methods(drf.BooleanField, "TRUE_VALUES", "FALSE_VALUES", "NULL_VALUES"),
     ),
     drf.UUIDField.to_representation: _Rule(_uuid),
-    drf.IntegerField.to_representation: _Rule(_as_they_are(int)),
-    drf.FloatField.to_representation: _Rule(_float),
+    drf.IntegerField.to_representation: _Rule(_always(_as_they_are(int))),
+    drf.FloatField.to_representation: _Rule(_always(_FLOATS)),
     drf.DecimalField.to_representation: _Rule(_decimal, _methods(drf.DecimalField, "quantize")),
     drf.DateTimeField.to_representation: _Rule(
         _datetime, _methods(drf.DateTimeField, "enforce_timezone", "default_timezone")
@@ -204,7 +202,7 @@ _RULES: dict[Any, _Rule] = {
     drf.TimeField.to_representation: _Rule(_time),
     drf.ChoiceField.to_representation: _Rule(_choice),
     drf.JSONField.to_representation: _Rule(_json),
-    drf.ReadOnlyField.to_representation: _Rule(_any),
+    drf.ReadOnlyField.to_representation: _Rule(_always(_ANY)),
 }
 if hasattr(drf, "BigIntegerField"):  # since DRF 3.17
     _RULES[drf.BigIntegerField.to_representation] = _Rule(_big_integer)

@@ -188,6 +188,6 @@ def prefetchable(model: AnyModel, name: str) -> AnyModel | None:
 def static(model: AnyModel, name: str) -> Any:
     """Return what a class has under a name, descriptors as they are; None for nothing."""
     for each in model.__mro__:
-        if name in vars(each):
-            return vars(each)[name]
+        if name in each.__dict__:
+            return each.__dict__[name]
     return None

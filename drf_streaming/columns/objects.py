@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ObjectDoesNotExist
 from django.utils import timezone, translation
 
+from drf_streaming.columns import cells
 from drf_streaming.columns.converters import Converter
 from drf_streaming.columns.plan import Collect, Entry, Join, Plan, Read
 from drf_streaming.tables import Column, Many, Nested, Plain, Table, Values, values
@@ -31,6 +32,7 @@ class ObjectPlan:
     def __init__(self, plan: Plan, *, runs_code: bool | None = None) -> None:
         self._names = tuple(entry.name for entry in plan.entries)
         self._runs_code = plan.needs_objects if runs_code is None else runs_code
+        self._model = plan.model
         self._cells = [
             cell
             for plain, entries in groupby(plan.entries, self._is_attribute)
@@ -67,13 +69,13 @@ class ObjectPlan:
                 return self._collect(collect)
             case Read((name,), convert, None) if convert.fast is not None:
                 return _in_context(name, convert)
-        return _Cell(entry.represent, lambda found: [Values(found)])
+        return _Cell(cells.cell(entry.field, self._model), lambda found: [Values(found)])
 
     def _collect(self, collect: Collect) -> _Cell:
         name, item = collect.name, collect.item
         if isinstance(item, Read):
             take_item: Callable[[Any], Any] = attrgetter(*item.path)
-            column: Callable[[Sequence[Any]], Column] = item.convert
+            column: Callable[[Sequence[Any]], Column] = item.convert.__call__
         else:
             plan = ObjectPlan(item, runs_code=self._runs_code)
             take_item = plan.take

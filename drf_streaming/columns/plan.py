@@ -1,10 +1,10 @@
 """A plan: where the values of each field come from, and how a chunk of rows becomes items."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, compress
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import UNSET
 
@@ -15,8 +15,7 @@ from drf_streaming.columns.related import Related
 from drf_streaming.tables import Column, Many, Nested, Plain, Table
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """A column of the database, perhaps of a joined table."""
 
     path: Path
@@ -25,11 +24,9 @@ class Read:
     """The column that is null where an item lacks the key."""
 
     @property
-    def paths(self) -> Iterator[Path]:
-        """Yield the columns that this takes."""
-        yield self.path
-        if self.absent is not None:
-            yield self.absent
+    def paths(self) -> Sequence[Path]:
+        """Return the columns that this takes."""
+        return (self.path,) if self.absent is None else (self.path, self.absent)
 
     def column(self, chunk: "Columns") -> Plain:
         """Return the column of this chunk."""
@@ -37,7 +34,7 @@ class Read:
         if self.absent is None or None not in (keys := chunk.values(self.absent)):
             return column
         pairs = zip(keys, column.values, strict=True)
-        return replace(column, values=[UNSET if key is None else value for key, value in pairs])
+        return column._replace(values=[UNSET if key is None else value for key, value in pairs])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +48,12 @@ class Join:
     plan: "Plan"
 
     @property
-    def paths(self) -> Iterator[Path]:
-        """Yield the columns that this takes."""
+    def paths(self) -> Sequence[Path]:
+        """Return the columns that this takes."""
         if self.name is None:
-            yield from self.plan.paths
-            return
-        if self.nullable:
-            yield self.key
-        for path in self.plan.paths:
-            yield (self.name, *path)
+            return self.plan.paths
+        inner = [(self.name, *path) for path in self.plan.paths]
+        return [self.key, *inner] if self.nullable else inner
 
     def column(self, chunk: "Columns") -> Column:
         """Return the column of this chunk."""
@@ -79,9 +73,9 @@ class Collect:
     item: "Plan | Read"
 
     @property
-    def paths(self) -> Iterator[Path]:
-        """Yield the columns that this takes."""
-        yield self.key
+    def paths(self) -> Sequence[Path]:
+        """Return the columns that this takes."""
+        return (self.key,)
 
     def column(self, chunk: "Columns") -> Column:
         """Return the column of this chunk."""
@@ -94,14 +88,12 @@ class Collect:
 Source: TypeAlias = Read | Join | Collect
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One field: where its values come from, or why only the field itself can tell."""
 
     name: str
     field: Field
     source: Source | None
-    represent: Callable[[Any], Any]
     reason: str = ""
     advice: str = ""
 
@@ -114,10 +106,10 @@ class Plan:
     entries: tuple[Entry, ...]
 
     @property
-    def paths(self) -> Iterator[Path]:
-        """Yield the columns that the rows must have."""
-        for source in (entry.source for entry in self.entries if entry.source):
-            yield from source.paths
+    def paths(self) -> Sequence[Path]:
+        """Return the columns that the rows must have, each once."""
+        found = [path for entry in self.entries if entry.source for path in entry.source.paths]
+        return list(dict.fromkeys(found))
 
     @property
     def needs_objects(self) -> bool:
@@ -161,7 +153,7 @@ class Columns:
     def related(self, collect: Collect) -> "tuple[Columns, list[int]]":
         """Return the related rows, and how many each row has."""
         keys = self._columns[collect.key]
-        paths = list(dict.fromkeys(collect.item.paths))
+        paths = list(collect.item.paths)
         found = collect.related.rows([*{*keys}], ["__".join(path) for path in paths], self._using)
         by_key = defaultdict(list)
         for row in found:
