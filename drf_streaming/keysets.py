@@ -1,5 +1,6 @@
 """Queries by the place of a row in its order: what comes after it, and a list page by page."""
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from itertools import chain
@@ -14,6 +15,9 @@ from drf_streaming import loaders, ordering, sources
 from drf_streaming.comparing import target
 from drf_streaming.cursors import FIRST
 from drf_streaming.ordering import Term, Terms
+
+# Seconds before each further try. A replica that is behind ends all that is in its way at once.
+PAUSES = (0, 0.1, 0.5)
 
 
 def ordered(queryset: QuerySet[Any], by: Terms) -> QuerySet[Any]:
@@ -139,18 +143,20 @@ def _joined(rows: QuerySet[Any]) -> int:
     return sum(map(bool, rows.query.alias_refcount.values()))
 
 
-def _read(rows: QuerySet[Any]) -> list[Any]:
-    """Read rows; once more, on another connection, if theirs was lost or PostgreSQL asks for it."""
+def _read(rows: QuerySet[Any], pauses: Sequence[float] = PAUSES) -> list[Any]:
+    """Read rows; on another connection once if theirs was lost, and again where a replica asks."""
     connection = connections[rows.db]
     try:
         connection.ensure_connection()
         loaders.load_moments_fast(connection)
         return [*rows]
     except (OperationalError, InterfaceError) as error:
-        if connection.in_atomic_block or not (_conflicts(error) or _is_lost(connection)):
+        conflicts = _conflicts(error)
+        if not pauses or connection.in_atomic_block or not (conflicts or _is_lost(connection)):
             raise
         connection.close()
-        return [*rows.all()]
+        time.sleep(pauses[0])
+        return _read(rows.all(), pauses[1:] if conflicts else ())
 
 
 def _conflicts(error: Exception) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,6 +13,7 @@ from django.test import override_settings
 from rest_framework import serializers
 from rest_framework.test import APIRequestFactory
 
+from drf_streaming import keysets
 from drf_streaming.generics import StreamingListAPIView
 from flights.models import Plane
 from replicas import Cluster, caught_up, primary_and_replica
@@ -39,16 +40,19 @@ class Servers(NamedTuple):
     primary: Cluster
     replica: Cluster
 
-    def delete(self) -> None:
+    def delete(self, keys: Iterable[str] = GONE) -> None:
         """Delete rows, tidy up, and wait until the replica has done so too."""
-        self.primary.ask("DELETE FROM flights_plane WHERE tail_number = ANY(%s)", [*GONE])
+        self.primary.ask("DELETE FROM flights_plane WHERE tail_number = ANY(%s)", [*keys])
         self.primary.ask("VACUUM flights_plane")
         caught_up(self.primary, self.replica)
 
     @property
     def ended(self) -> int:
-        """Return how many readers the replica has ended since they saw what was deleted."""
-        query = "SELECT confl_snapshot FROM pg_stat_database_conflicts WHERE datname = 'postgres'"
+        """Return how often the replica has ended a reader for what it had to replay."""
+        query = (
+            "SELECT confl_snapshot + confl_bufferpin FROM pg_stat_database_conflicts"
+            " WHERE datname = 'postgres'"
+        )
         return int(self.replica.ask(query))
 
     def has_ended(self, readers: int) -> bool:
@@ -182,35 +186,52 @@ class Slow(Serializer):
         fields = [*Serializer.Meta.fields, "slow"]
 
 
-def sleeping(key: str, while_there: str) -> Any:
-    """Return rows of which one takes long as long as there is another."""
+def sleeping(key: str, while_there: list[str]) -> Any:
+    """Return rows of which one takes long as long as there are any of others."""
     slow = (
-        "CASE WHEN tail_number = %s AND EXISTS (SELECT FROM flights_plane WHERE tail_number = %s)"
+        "CASE WHEN tail_number = %s"
+        " AND EXISTS (SELECT FROM flights_plane WHERE tail_number = ANY(%s))"
         " THEN length(pg_sleep(20)::text) ELSE 0 END"
     )
     return View.queryset.annotate(slow=RawSQL(slow, [key, while_there]))
 
 
-def test_a_page_in_the_way_of_what_is_replayed_is_asked_for_once_more(servers: Servers):
-    before = servers.ended
+def asked_and_ended(servers: Servers, times: int) -> Answer:
+    """Return what is sent where a page is in the way each of so many times that it's asked for."""
     sleeps = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    parts = [sorted(GONE)[number::times] for number in range(times)]
 
     def delete() -> None:
-        eventually(lambda: servers.replica.ask(sleeps), 1, within=20)
-        servers.delete()
+        for part in parts:
+            eventually(lambda: servers.replica.ask(sleeps), 1, within=20)
+            servers.delete(part)
 
     writer = threading.Thread(target=delete)
-    whole = Answer(
+    answer = Answer(
         "ndjson",
         writer.start,
         stream_source="keyset",
-        queryset=sleeping(KEYS[1_000], min(GONE)),
+        queryset=sleeping(KEYS[1_000], [part[0] for part in parts]),
         serializer_class=Slow,
     )
     writer.join()
+    return answer
+
+
+@on("times", [1, 2])
+def test_a_page_in_the_way_of_what_is_replayed_is_asked_for_again(servers: Servers, times: int):
+    before = servers.ended
+    whole = asked_and_ended(servers, times)
     assert whole.error is None
     assert whole.keys == [key for key in KEYS if key not in GONE]
-    assert servers.has_ended(before + 1)
+    assert eventually(lambda: servers.ended >= before + times, True, within=5)
+
+
+def test_a_page_that_is_in_the_way_each_time_breaks_the_stream_off(servers: Servers):
+    cut = asked_and_ended(servers, 1 + len(keysets.PAUSES))
+    assert isinstance(cut.error, OperationalError)
+    assert cut.keys == KEYS[:1_000]
+    assert cut.mark["resume"] == cut.place
 
 
 def restart(servers: Servers) -> Callable[[], None]:
