@@ -25,6 +25,22 @@ SCRIPTS = [(page.stem, source) for page in PAGES for _, source, _ in blocks(page
 LISTEN = "window.logged = []; console.log = (...all) => logged.push(all)"
 
 
+def test_what_the_asgi_module_loads_is_left_out_of_collections():
+    looks = (
+        "import gc, sys, config.asgi; views = vars(sys.modules['flights.views']);"
+        " print(any(each is views for each in gc.get_objects()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", looks],
+        cwd=ROOT / "testproject",
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False\n"
+
+
 @pytest.mark.parametrize("command", STARTS, ids=lambda command: command.partition(" ")[0])
 def test_a_server_is_started_as_shown(command: str, django_db_setup: None, tmp_path: Path):
     port = free_port()
