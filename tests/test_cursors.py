@@ -5,10 +5,9 @@ import pytest
 from django.db import connections
 from django.db.models import F, QuerySet
 from django.db.models.expressions import OrderBy
-from django.test.utils import CaptureQueriesContext
 
 from drf_streaming.cursors import FIRST
-from drf_streaming.fetching import ColumnsIterable, few_first
+from fetched import EACH_WAY, OBJECTS, ROWS, first
 from flights.models import Plane
 from trips import sent, traced
 
@@ -17,25 +16,6 @@ needs_postgresql = pytest.mark.skipif(
     "connection.vendor != 'postgresql'", reason="needs PostgreSQL: set DATABASE_URL"
 )
 pytestmark = pytest.mark.django_db
-ROWS = 2 * FIRST + 50
-PLANES = Plane.objects.order_by("tail_number")
-ROWS_OF_PLANES = PLANES.values_list("tail_number", "year")
-
-
-def by_columns(queryset: QuerySet[Any]) -> QuerySet[Any]:
-    fetched = queryset.all()
-    fetched._iterable_class = ColumnsIterable  # type: ignore[attr-defined]
-    return fetched
-
-
-OBJECTS, COLUMNS = few_first(PLANES), by_columns(ROWS_OF_PLANES)
-EACH_WAY = pytest.mark.parametrize("queryset", [OBJECTS, COLUMNS], ids=["objects", "columns"])
-
-
-def first(rows: int, queryset: QuerySet[Any]) -> QuerySet[Any]:
-    """Return so many of these; the database does not know before that there are no more."""
-    keys = Plane.objects.order_by("tail_number").values_list("pk", flat=True)[:rows]
-    return queryset.filter(pk__in=[*keys, "none"])
 
 
 @pytest.fixture
@@ -76,68 +56,12 @@ def test_few_rows_come_first_and_none_is_asked_for_after_the_last(
     assert asked == sizes
 
 
-@pytest.mark.parametrize("chunk_size", [1, 7, FIRST, FIRST + 1, ROWS, 5000])
-@pytest.mark.parametrize("rows", [0, 1, FIRST, ROWS])
-@EACH_WAY
-def test_rows_are_those_that_django_reads(queryset: QuerySet[Any], rows: int, chunk_size: int):
-    found = first(rows, queryset)
-    assert [*found.iterator(chunk_size)] == [*found]
-
-
-@EACH_WAY
-def test_a_query_that_nothing_can_match_is_not_asked(
-    queryset: QuerySet[Any], django_assert_num_queries: Any
-):
-    with django_assert_num_queries(0):
-        assert [*queryset.filter(pk__in=[]).iterator()] == []
-
-
-def test_what_only_the_order_needs_is_no_part_of_a_row():
-    queryset = Plane.objects.extra(select={"backwards": "-year"}, order_by=["backwards"])
-    rows = queryset.values_list("tail_number")
-    assert [*by_columns(rows).iterator()] == [*rows]
-    assert {len(row) for row in by_columns(rows).iterator()} == {1}
-
-
-@EACH_WAY
-def test_a_database_that_reads_one_query_at_a_time_is_read_to_the_end_first(
-    queryset: QuerySet[Any], monkeypatch: Any
-):
-    monkeypatch.setattr(connection.features, "can_use_chunked_reads", False)
-    one, *others = queryset.all()
-    rows = queryset.iterator(10)
-    assert next(rows) == one
-    assert [*rows] == others
-
-
 @EACH_WAY
 def test_a_database_without_cursors_of_its_own_is_read_as_well(
     queryset: QuerySet[Any], monkeypatch: Any
 ):
     monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
     assert [*queryset.iterator()] == [*queryset.all()]
-
-
-@pytest.mark.parametrize("options", [{}, {"server_side_binding": True}])
-@pytest.mark.parametrize("rows", [20, FIRST, ROWS])
-@EACH_WAY
-def test_rows_are_one_query(
-    queryset: QuerySet[Any], rows: int, options: dict[str, Any], monkeypatch: Any
-):
-    monkeypatch.setitem(
-        connection.settings_dict, "OPTIONS", {**connection.settings_dict["OPTIONS"], **options}
-    )
-    found = queryset.exclude(tail_number__contains="%")[:rows]
-    expected = [*found.all()]
-    with CaptureQueriesContext(connection) as queries:
-        assert [*found.iterator()] == expected
-    assert len(queries) == 1
-
-
-@EACH_WAY
-def test_several_at_once_do_not_meet(queryset: QuerySet[Any]):
-    several = [queryset.iterator(50) for _ in range(3)]
-    assert [*zip(*several, strict=True)] == [(row,) * 3 for row in queryset.all()]
 
 
 @needs_postgresql
