@@ -35,9 +35,13 @@ KINDS = {
         ("-m", "hypercorn", ASGI, "--workers=0", "--bind={host}:{port}"), asgi=True
     ),
     "granian-asgi": Kind(("-m", *GRANIAN, "--interface=asgi", ASGI), asgi=True),
-    # Granian ends a WSGI response cleanly even where its iterator raised.
+    # Granian ends a WSGI response cleanly even where its iterator raised. A request that comes as
+    # an idle thread ends waits for the next one, so let none end: 600 seconds are the most.
     "granian-wsgi": Kind(
-        ("-m", *GRANIAN, "--interface=wsgi", "--blocking-threads=8", WSGI),
+        (
+            *("-m", *GRANIAN, "--interface=wsgi"),
+            *("--blocking-threads=8", "--blocking-threads-idle-timeout=600", WSGI),
+        ),
         concurrency=8,
         cuts=False,
     ),
