@@ -153,7 +153,7 @@ class Columns:
     def related(self, collect: Collect) -> "tuple[Columns, list[int]]":
         """Return the related rows, and how many each row has."""
         keys = self._columns[collect.key]
-        paths = list(collect.item.paths)
+        paths = collect.item.paths
         found = collect.related.rows([*{*keys}], ["__".join(path) for path in paths], self._using)
         by_key = defaultdict(list)
         for row in found:
